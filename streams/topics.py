@@ -1,0 +1,59 @@
+"""The topics of the contract: what each holds, how it is keyed and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.settings import Settings
+
+VIEWING_EVENTS = "viewing-events"
+SUBSCRIPTION_EVENTS = "subscription-events"
+TITLE_CATALOG = "title-catalog"
+ROW_CATALOG = "row-catalog"
+ROW_ORDER = "row-order"
+CHURN_SCORES = "churn-scores"
+HOMEPAGE_RANKINGS = "homepage-rankings"
+ARTWORK_CHOICES = "artwork-choices"
+TRAILER_CHOICES = "trailer-choices"
+CATEGORY_CHOICES = "category-choices"
+EXPERIMENT_RESULTS = "experiment-results"
+AUDIENCE_DEMAND = "audience-demand"
+DEAD_LETTERS = "dead-letters"
+
+INPUTS = (VIEWING_EVENTS, SUBSCRIPTION_EVENTS)
+"""Read by the worker's agents; a partition number stands for that partition of both."""
+CATALOGS = (TITLE_CATALOG, ROW_CATALOG)
+"""Read whole by every worker."""
+KEYED_BY_PROFILE = (ROW_ORDER, CHURN_SCORES, HOMEPAGE_RANKINGS, TRAILER_CHOICES, CATEGORY_CHOICES)
+"""Compacted topics whose key is the profile id: an erased profile leaves a tombstone in each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: ``key`` says by what its records are keyed, ``compacted`` whether the last value of a key is kept."""
+
+    name: str
+    key: str
+    compacted: bool
+    content: str
+
+
+def catalogue(settings: Settings) -> tuple[Topic, ...]:
+    """Every topic of the contract and the internal ones, in the contract's order."""
+    return (
+        Topic(VIEWING_EVENTS, "profile", False, "raw viewing events"),
+        Topic(SUBSCRIPTION_EVENTS, "profile", False, "raw subscription events"),
+        Topic(TITLE_CATALOG, "title", True, "titles with tags, artworks and trailers"),
+        Topic(ROW_CATALOG, "row", True, "the rows a home page may show"),
+        Topic(ROW_ORDER, "profile", True, "rows in order with scores"),
+        Topic(CHURN_SCORES, "profile", True, "probability of leaving, band and drivers"),
+        Topic(HOMEPAGE_RANKINGS, "profile", True, "top titles"),
+        Topic(ARTWORK_CHOICES, "profile and title", True, "chosen artwork"),
+        Topic(TRAILER_CHOICES, "profile", True, "chosen trailer"),
+        Topic(CATEGORY_CHOICES, "profile", True, "categories shown"),
+        Topic(EXPERIMENT_RESULTS, "experiment", True, "arms, intervals and verdict"),
+        Topic(AUDIENCE_DEMAND, "tag and region", True, "decayed demand"),
+        Topic(DEAD_LETTERS, "as received", False, "records that could not be taken, with the reason"),
+        Topic(settings.state_topic, "internal", True, "state changelog: profiles, title statistics, models"),
+        Topic(settings.predictions_topic, "profile", False, "predictions at the time they were made (off by default)"),
+    )
