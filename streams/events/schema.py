@@ -2,8 +2,8 @@
 
 This module is the door: fields and their limits are in ``fields.py``, what is read in ``inputs.py`` and
 ``catalog.py``, what is written in ``outputs.py``. Decoding and validating are one pass (msgspec). The JSON
-Schemas and the AsyncAPI document (``asyncapi.py``) are derived from these structs, so they cannot disagree with
-what the stream accepts.
+Schemas and the AsyncAPI document (``asyncapi.py``) are derived from these structs, so they cannot disagree
+with what the stream accepts.
 
 Times are named ``ts`` and are integer milliseconds since the epoch (UTC); names ending in ``_s`` are seconds.
 """
