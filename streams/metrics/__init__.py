@@ -1,0 +1,4 @@
+"""Metrics for Prometheus: the catalogue, the instruments that count, what is observed, and the pages.
+
+Read ``catalogue`` first; ``observe`` says what is counted when; ``server`` answers scrapes and health checks.
+"""

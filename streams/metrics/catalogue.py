@@ -1,0 +1,184 @@
+"""Every metric of a worker in one place: name, kind, unit, labels, buckets, and why it deserves a dashboard.
+
+Names follow Prometheus conventions: base units (seconds, bytes, ratio), ``_total`` on counters only. Nothing
+is labelled by profile or title, so a worker has a few hundred series at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+PREFIX = "flywheel_"
+
+UNITS = ("seconds", "bytes", "ratio", "nats", "events", "records", "profiles", "partitions", "total", "info")
+"""What a metric's name may end with. ``nats``: log loss with the natural logarithm."""
+
+LATENCY_SECONDS = (
+    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0
+)  # fmt: skip
+"""Event to decision: the objective is 300 ms at the 99th percentile; a minute is seen in a backlog."""
+STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""One batch or one checkpoint: milliseconds when all is well; a transaction times out at 15 s."""
+RECOVERY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+"""Rebuilding one partition: 100,000 profiles take about a second; the deadline without progress is 120 s."""
+SIZES = (1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 20_000.0, 50_000.0)
+"""Records of a batch (4,000 at most by default) or a checkpoint (20,000 and more by default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: ``name`` as scraped, ``why`` is its help text, ``buckets`` are upper bounds in its unit."""
+
+    name: str
+    kind: Kind
+    why: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+# --- what comes in ----------------------------------------------------------------------------------------
+EVENTS = Metric("flywheel_events_total", "counter", "Events applied, by type: the traffic.", ("type",))
+REJECTS = Metric(
+    "flywheel_rejects_total",
+    "counter",
+    "Records sent to dead-letters, by reason: a rise means that a producer broke the contract.",
+    ("reason",),
+)
+DUPLICATES = Metric(
+    "flywheel_duplicates_total", "counter", "Events whose event_id had been counted already: sent twice."
+)
+LAG = Metric(
+    "flywheel_lag_events",
+    "gauge",
+    "Log positions not yet applied, by input topic and partition. Not zero for long: add workers.",
+    ("topic", "partition"),
+)
+BATCH = Metric(
+    "flywheel_batch_events",
+    "histogram",
+    "Records of one fetched batch: large ones mean a backlog.",
+    (),
+    SIZES,
+)
+APPLY = Metric(
+    "flywheel_apply_seconds", "histogram", "Time to take one batch in (the engine alone).", (), STEP_SECONDS
+)
+
+# --- what goes out ----------------------------------------------------------------------------------------
+DECISIONS = Metric(
+    "flywheel_decisions_total", "counter", "Decisions made, changed or not, by surface.", ("surface",)
+)
+CHANGES = Metric(
+    "flywheel_changes_total", "counter", "Decisions that changed and were emitted, by surface.", ("surface",)
+)
+LATENCY = Metric(
+    "flywheel_event_to_decision_seconds",
+    "histogram",
+    "From the causing event's broker timestamp to its decision's commit: the freshness that viewers feel.",
+    ("surface",),
+    LATENCY_SECONDS,
+)
+WRITTEN = Metric("flywheel_written_records_total", "counter", "Records committed, by topic.", ("topic",))
+WRITTEN_BYTES = Metric(
+    "flywheel_written_bytes_total", "counter", "Key and value bytes committed, by topic.", ("topic",)
+)
+
+# --- position, checkpoint, recovery -----------------------------------------------------------------------
+CHECKPOINT = Metric(
+    "flywheel_checkpoint_seconds", "histogram", "From begin to commit of a checkpoint.", (), STEP_SECONDS
+)
+CHECKPOINT_RECORDS = Metric(
+    "flywheel_checkpoint_records", "histogram", "Records of one checkpoint.", (), SIZES
+)
+CHECKPOINT_FAILURES = Metric(
+    "flywheel_checkpoint_failures_total",
+    "counter",
+    "Checkpoints that did not commit, by error. Each costs a recovery.",
+    ("error",),
+)
+RECOVERY = Metric(
+    "flywheel_recovery_seconds",
+    "histogram",
+    "Time to rebuild one partition at assignment.",
+    (),
+    RECOVERY_SECONDS,
+)
+RECOVERY_RECORDS = Metric(
+    "flywheel_recovered_records_total", "counter", "Changelog records read to rebuild state."
+)
+SEEKS = Metric(
+    "flywheel_seeks_total",
+    "counter",
+    "Times the consumer was sent back to where the partition stands.",
+    ("topic",),
+)
+DROPPED = Metric(
+    "flywheel_dropped_batches_total",
+    "counter",
+    "Batches not applied because they lay before or beyond the partition's position; they are read again.",
+    ("topic",),
+)
+ASSIGNED = Metric("flywheel_assigned_partitions", "gauge", "Partitions that this worker owns.")
+RECOVERING = Metric("flywheel_recovering_partitions", "gauge", "Partitions assigned and not yet rebuilt.")
+PROGRESS = Metric(
+    "flywheel_last_progress_timestamp_seconds",
+    "gauge",
+    "When a batch or checkpoint was last done (Unix time).",
+)
+
+# --- state and learning -----------------------------------------------------------------------------------
+PROFILES = Metric("flywheel_state_profiles", "gauge", "Profiles held, by partition.", ("partition",))
+STATE_BYTES = Metric(
+    "flywheel_state_bytes", "gauge", "Bytes of the state columns, by partition.", ("partition",)
+)
+AUC = Metric(
+    "flywheel_model_auc_ratio",
+    "gauge",
+    "Rolling area under the ROC curve, each outcome predicted before it is learned. 0.5 is chance.",
+    ("model", "partition"),
+)
+LOG_LOSS = Metric(
+    "flywheel_model_log_loss_nats",
+    "gauge",
+    "Rolling log loss, predicted then learned.",
+    ("model", "partition"),
+)
+CALIBRATION = Metric(
+    "flywheel_model_calibration_error_ratio",
+    "gauge",
+    "Rolling expected calibration error: how far probabilities lie from frequencies.",
+    ("model", "partition"),
+)
+LEARNED = Metric(
+    "flywheel_learned_outcomes_total", "counter", "Resolved outcomes learned, by model.", ("model",)
+)
+DRIFT = Metric(
+    "flywheel_drift_detections_total",
+    "counter",
+    "Times ADWIN saw a model's loss move: viewers changed.",
+    ("model",),
+)
+
+# --- what this process is ---------------------------------------------------------------------------------
+GUARANTEE = Metric(
+    "flywheel_guarantee_info", "info", "Exactly once or at least once, as found at start-up.", ("guarantee",)
+)
+BUILD = Metric(
+    "flywheel_build_info",
+    "info",
+    "Versions of Flywheel and of what it stands on.",
+    ("version", "python", "river"),
+)
+
+CATALOGUE: tuple[Metric, ...] = (
+    EVENTS, REJECTS, DUPLICATES, LAG, BATCH, APPLY,
+    DECISIONS, CHANGES, LATENCY, WRITTEN, WRITTEN_BYTES,
+    CHECKPOINT, CHECKPOINT_RECORDS, CHECKPOINT_FAILURES, RECOVERY, RECOVERY_RECORDS,
+    SEEKS, DROPPED, ASSIGNED, RECOVERING, PROGRESS,
+    PROFILES, STATE_BYTES, AUC, LOG_LOSS, CALIBRATION, LEARNED, DRIFT,
+    GUARANTEE, BUILD,
+)  # fmt: skip
+"""All of them, in the order of a dashboard read from top to bottom."""
