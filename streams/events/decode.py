@@ -1,5 +1,4 @@
-"""Turns the bytes of a fetched batch into events, and says of every record that is none what is wrong with
-it.
+"""Turns the bytes of a fetched batch into events, and says what is wrong with every record that is none.
 
 Bad input is a value here, never an exception: whatever bytes a producer sends, the stream goes on. The way
 of a good record is one decoder call and three comparisons; everything else is judged afterwards, outside of
@@ -64,8 +63,8 @@ def decode(topic: str, records: Sequence[Record], now_ms: int, settings: Setting
     for index, record in enumerate(records):
         value = record.value
         try:
-            event = decoder(value)  # type: ignore[arg-type]  # a null value raises TypeError and is judged
-            below if (
+            event = decoder(value)  # type: ignore[arg-type]  # null raises TypeError, judged below
+            if (
                 event.profile_id.encode() == record.key
                 and earliest <= event.ts <= latest
                 and len(value) <= largest  # type: ignore[arg-type]  # null does not come this far
@@ -82,9 +81,7 @@ def decode(topic: str, records: Sequence[Record], now_ms: int, settings: Setting
 
 
 def decode_catalog(topic: str, key: bytes | None, value: bytes, settings: Settings) -> Title | Row | Reject:
-    """Decode one catalog record whose value is not null. A catalog that is wrong is a ``Reject`` (of index
-    0).
-    """
+    """Decode one catalog record with a value; a wrong one comes back as a ``Reject`` of index 0."""
     fault: Exception | None = None
     entry: Title | Row | None = None
     try:
@@ -113,6 +110,8 @@ def _judge(value: bytes | None, largest: int, fault: Exception | None) -> tuple[
         # The decoder stops at the first field that is wrong. Whether the rest is JSON at all comes first.
         try:
             msgspec.json.decode(value)
+        except msgspec.ValidationError:
+            pass  # JSON, with a number that no double can hold: the first judgement stands
         except _FAULTS as error:
             fault = error
     message = str(fault)

@@ -23,9 +23,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"
     """A field, or the whole value, has another JSON type than the contract says."""
     BAD_VALUE = "bad_value"
-    """A field has the right type and a value that the contract excludes: empty id, negative seconds, rating
-    of 7.
-    """
+    """A field has the right type and a value outside the contract: empty id, negative seconds, a 7."""
     KEY_MISMATCH = "key_mismatch"
     """The record's key is missing or is not its ``profile_id``."""
     ABSURD_CLOCK = "absurd_clock"
