@@ -1,0 +1,275 @@
+"""The Faust application: settings in, a worker out.
+
+Responsible for putting the pieces together (transport, agent, partitions, watch, catalogs), for what happens at start,
+at failure and at the end, and for the ``Status`` that pages and metrics read.
+
+``faust -A streams.app worker`` runs ``app`` of this module; ``flywheel worker`` calls ``run_worker``. Both end with exit
+code 0 after SIGTERM, and with another one, promptly and after one clear line, when something failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+from aiokafka.errors import KafkaError
+
+from streams import guarantee, topics
+from streams.agents import Assignment, EngineFactory
+from streams.catalogs import Catalogs, Put
+from streams.checkpoint import AtLeastOnceCheckpoint, Checkpoint, TransactionalCheckpoint
+from streams.errors import FlywheelError
+from streams.partition import Observer
+from streams.settings import SECOND_MS, Settings, load
+from streams.transport.batching import BatchSchema
+from streams.watch import Watch
+
+log = logging.getLogger(__name__)
+
+BUFFERED_BATCHES = 8
+"""Fetched batches that wait for the agent: enough to fetch while it computes, 32,000 records at most."""
+END_GRACE_S = 1.5
+"""Beyond ``shutdown_deadline_ms`` for Faust to stop its own services; after that the process ends without them."""
+FAILURE_GRACE_S = 5.0
+"""A failed worker has this long to leave the group in order."""
+
+
+@dataclass(slots=True)
+class Status:
+    """What the worker is doing, for pages and metrics. Times are seconds of ``time.monotonic``."""
+
+    guarantee: str = ""
+    """``exactly_once`` or ``at_least_once``; empty until the broker has been asked."""
+    started: bool = False
+    """The group has assigned something (or nothing) to this worker."""
+    partitions: tuple[int, ...] = ()
+    """Open partitions."""
+    recovering: tuple[int, ...] = ()
+    """Partitions that are assigned and not open yet."""
+    lags: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """Records in the log that no checkpoint covers, by (topic, partition)."""
+    progressed_at_s: float = field(default_factory=time.monotonic)
+    """When the watch last found everything well."""
+    failure: str = ""
+    """Why the worker is ending; empty while it is well."""
+
+    @property
+    def ready(self) -> bool:
+        """Everything assigned is recovered."""
+        return self.started and not self.recovering and not self.failure
+
+
+class FlywheelApp(faust.App):
+    """A Faust app that owns the partitions assigned to it."""
+
+    def __init__(
+        self, settings: Settings, engine_factory: EngineFactory, put: Put | None, observer: Observer
+    ) -> None:
+        self.settings = settings
+        self.observer = observer
+        self.failure: BaseException | None = None
+        self._guarantee = ""
+        self._group_spoke = False
+        self._tasks: list[asyncio.Task[None]] = []
+        super().__init__(
+            settings.app_id,
+            broker=";".join(f"flywheel://{address.strip()}" for address in settings.brokers.split(",")),
+            broker_session_timeout=settings.session_timeout_ms / SECOND_MS,
+            broker_heartbeat_interval=settings.heartbeat_interval_ms / SECOND_MS,
+            broker_request_timeout=max(30.0, settings.session_timeout_ms / SECOND_MS),
+            broker_max_poll_records=settings.max_poll_records,
+            consumer_group_instance_id=settings.worker_slot,
+            topic_partitions=settings.partitions,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_buffer_maxsize=BUFFERED_BATCHES,
+            stream_wait_empty=False,
+            stream_recovery_delay=0.0,
+            store="memory://",
+            web_enabled=False,
+            worker_redirect_stdouts=False,
+        )
+        self.catalogs = Catalogs(settings, put) if put is not None else None
+        self.assignment = Assignment(
+            settings,
+            engine_factory,
+            self._new_checkpoint,
+            lambda: self.consumer,
+            self.catalogs.ready if self.catalogs is not None else _at_once,
+            self.fail,
+            observer,
+        )
+        self.watch = Watch(settings, self._saved, lambda: self.rebalancing, observer)
+        inputs = self.topic(
+            *topics.INPUTS, schema=BatchSchema(), acks=False
+        )  # acks: Faust keeps no offsets of them
+        self.agent(inputs, name="feed", concurrency=1)(self.assignment.feed)
+        self.on_partitions_assigned.connect(self._on_assigned)
+        self.on_partitions_revoked.connect(self._on_revoked)
+
+    # --- start ---------------------------------------------------------------------------------------------------
+
+    async def on_first_start(self) -> None:
+        await super().on_first_start()
+        _set_root_level(self.settings)
+        self._guarantee = await guarantee.settle(self.settings)
+        log.warning(
+            "%s: %s",
+            self._guarantee.replace("_", " "),
+            "outputs, state and positions in one transaction per input partition"
+            if self._guarantee == guarantee.EXACTLY_ONCE
+            else "writes are acknowledged first, then positions are committed; a crash repeats what lies between",
+        )
+        jobs: list[Coroutine[Any, Any, None]] = [self.watch.run(), self.assignment.let_time_pass()]
+        if self.catalogs is not None:
+            jobs.append(self.catalogs.run())
+        self._tasks = [asyncio.create_task(self._guarded(job)) for job in jobs]
+
+    async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
+        try:
+            await job
+        except FlywheelError as error:
+            self.fail(error)
+
+    def _new_checkpoint(self, number: int) -> Checkpoint:
+        if self._guarantee == guarantee.EXACTLY_ONCE:
+            return TransactionalCheckpoint(self.settings, number)
+        return AtLeastOnceCheckpoint(
+            self.settings, number, lambda positions: self.consumer.commit_positions(number, positions)
+        )
+
+    # --- the group speaks ----------------------------------------------------------------------------------------
+
+    async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
+        self._group_spoke = True
+        try:
+            self.assignment.assign(assigned)
+        except FlywheelError as error:
+            self.fail(error)
+
+    async def _on_revoked(self, _app: Any, revoked: set[Any], **_: Any) -> None:
+        numbers = {tp.partition for tp in revoked if tp.topic in topics.INPUTS}
+        if not numbers:
+            return
+        try:
+            await self.consumer.withdraw(numbers)
+            await self.assignment.release(numbers, keep=self.failure is None)
+        except FlywheelError as error:
+            self.fail(error)
+
+    # --- end -----------------------------------------------------------------------------------------------------
+
+    def fail(self, error: BaseException) -> None:
+        """End the process with one clear line and a non-zero exit code. The first failure counts."""
+        if self.failure is not None:
+            return
+        self.failure = error
+        log.critical("worker ends: %s: %s", type(error).__name__, error)
+        self.observer.on_event("failed", type(error).__name__)
+        _end_process_after(FAILURE_GRACE_S, 1)
+        asyncio.ensure_future(self.crash(error))
+
+    async def on_stop(self) -> None:
+        _end_process_after(self.settings.shutdown_deadline_ms / SECOND_MS + END_GRACE_S, 1)
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await self.assignment.release(keep=self.failure is None)
+        except (FlywheelError, KafkaError) as error:
+            self.fail(error)
+        await super().on_stop()
+
+    # --- status --------------------------------------------------------------------------------------------------
+
+    def _saved(self) -> dict[tuple[str, int], int]:
+        return {
+            (topic, number): position
+            for number, partition in self.assignment.partitions.items()
+            for topic, position in partition.saved.items()
+        }
+
+    @property
+    def status(self) -> Status:
+        """The state of the worker at this moment."""
+        return Status(
+            guarantee=self._guarantee,
+            started=self._group_spoke,
+            partitions=tuple(sorted(self.assignment.partitions)),
+            recovering=tuple(sorted(self.assignment.opening)),
+            lags=self.watch.lags,
+            progressed_at_s=self.watch.progressed_at_s,
+            failure="" if self.failure is None else f"{type(self.failure).__name__}: {self.failure}",
+        )
+
+
+async def _at_once() -> None:
+    """There is nothing to wait for."""
+
+
+def _set_root_level(settings: Settings) -> None:
+    """Undo Faust's ``-l warn``, which sets the root logger to DEBUG for its spinner: 11 % of all time went there."""
+    logging.getLogger().setLevel(settings.log_level.upper())
+    for chatty in ("aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(max(logging.getLogger().level, logging.WARNING))
+
+
+def _end_process_after(seconds: float, code: int) -> None:
+    """The last resort against a host library that hangs at its end: after ``seconds`` the process is gone."""
+
+    def end() -> None:
+        log.critical("worker did not stop within %.1f s: ending it", seconds)
+        logging.shutdown()
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def create_app(
+    settings: Settings,
+    engine_factory: EngineFactory,
+    *,
+    put: Put | None = None,
+    observer: Observer | None = None,
+) -> FlywheelApp:
+    """A worker's app. ``engine_factory(partition)`` builds an engine; ``put(topic, key, value)`` takes every catalog
+    record (``None``: the engines need no catalogs); ``observer`` hears what happens."""
+    return FlywheelApp(settings, engine_factory, put, observer or Observer())
+
+
+def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | None = None) -> int:
+    """Run a worker in this process until SIGTERM, SIGINT or a failure; returns the exit code."""
+    flywheel = (build or _real_app)(settings)
+    worker = faust.Worker(flywheel, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
+    worker.spinner = None
+    code = 0
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    return 1 if flywheel.failure is not None else code
+
+
+def _real_app(settings: Settings) -> FlywheelApp:
+    from streams import pipeline
+
+    catalog = pipeline.Catalog()
+    return create_app(
+        settings, lambda partition: pipeline.create_engine(partition, settings, catalog), put=catalog.put
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """``app`` is built when Faust asks for it (``faust -A streams.app``), not when this module is imported."""
+    if name == "app":
+        globals()["app"] = _real_app(load())
+        return globals()["app"]
+    raise AttributeError(name)

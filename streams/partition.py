@@ -1,0 +1,239 @@
+"""One input partition number at work: its engine, its position in every input topic, and its checkpoints.
+
+Responsible for the position invariant (a batch is applied only where the last one ended) and for pacing: applying is
+plain computing and never waits for a broker, while a task of the partition's own closes one checkpoint after the other.
+
+Asserted, always: a position never moves backwards; what is saved is never ahead of what was applied; a checkpoint
+saves the positions of the very moment in which the engine was drained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from streams.checkpoint import Checkpoint
+from streams.engine import Engine, Writes
+from streams.errors import CheckpointError, FencedError, InvariantError, PositionError
+from streams.settings import Settings
+from streams.transport.batch import RecordBatch
+
+log = logging.getLogger(__name__)
+
+
+class Observer:
+    """What a metrics server may want to know. Does nothing; subclass it. All times are seconds."""
+
+    def on_applied(self, partition: int, topic: str, records: int, seconds: float) -> None:
+        """A batch was applied."""
+
+    def on_dropped(self, partition: int, topic: str, records: int) -> None:
+        """Records were not applied because they had been already, or come after a gap (they are fetched again)."""
+
+    def on_checkpoint(self, partition: int, seconds: float, records: int, writes: Writes) -> None:
+        """A checkpoint of ``records`` records is committed; ``seconds`` from drain to commit."""
+
+    def on_recovery(self, partition: int, seconds: float, records: int) -> None:
+        """A partition was rebuilt from ``records`` changelog records."""
+
+    def on_seek(self, partition: int, topic: str, position: int) -> None:
+        """The consumer was sent back (or forth) to where the partition stands."""
+
+    def on_lost(self, partition: int, topic: str, records: int) -> None:
+        """Retention deleted these records before they were applied."""
+
+    def on_lag(self, partition: int, topic: str, records: int) -> None:
+        """Records in the log that no checkpoint covers yet."""
+
+    def on_event(self, kind: str, detail: str) -> None:
+        """Something worth counting: ``assigned``, ``revoked``, ``fenced``, ``failed``, ..."""
+
+
+class Partition:
+    """The state of one input partition and where it stands. Not thread safe: lives in the worker's loop."""
+
+    def __init__(
+        self,
+        number: int,
+        engine: Engine,
+        checkpoint: Checkpoint,
+        settings: Settings,
+        observer: Observer | None = None,
+    ) -> None:
+        self.number = number
+        self.engine = engine
+        self.next: dict[str, int] = {}
+        """Per input topic, the log position of the next record to apply."""
+        self.saved: dict[str, int] = {}
+        """Per input topic, the position that the last checkpoint committed."""
+        self.failure: CheckpointError | None = None
+        self._checkpoint = checkpoint
+        self._settings = settings
+        self._observer = observer or Observer()
+        self._saving = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._full = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closing = False
+
+    def begin(self, positions: Mapping[str, int]) -> None:
+        """Stand at these positions, which are committed. Called once, after recovery."""
+        if self.next:
+            raise InvariantError(f"partition {self.number} begins twice")
+        self.next.update(positions)
+        self.saved.update(positions)
+
+    # --- applying ------------------------------------------------------------------------------------------------
+
+    def apply(self, batch: RecordBatch, now_ms: int) -> int:
+        """Apply what is new in ``batch`` and return how many records that were.
+
+        A batch that was applied already counts 0. Raises ``PositionError`` when it begins after where the partition
+        stands: the caller seeks to ``next``. Raises the failure of an earlier checkpoint.
+        """
+        self._check(batch.partition == self.number, f"was given a batch of partition {batch.partition}")
+        if self.failure is not None:
+            raise self.failure
+        here = self.next[batch.topic]
+        if batch.start > here:
+            raise PositionError(
+                f"{batch.topic}-{self.number} stands at {here}, the batch begins at {batch.start}"
+            )
+        if batch.end <= here:
+            self._observer.on_dropped(self.number, batch.topic, len(batch.records))
+            return 0
+        if batch.start < here:
+            new = [record for record in batch.records if record.offset >= here]
+            self._observer.on_dropped(self.number, batch.topic, len(batch.records) - len(new))
+            batch = replace(batch, start=here, records=new)
+        if batch.records:
+            self.engine.apply(batch, now_ms)
+        self.next[batch.topic] = batch.end
+        self._note_change()
+        return len(batch.records)
+
+    def tick(self, now_ms: int) -> None:
+        """Let time pass for silent profiles."""
+        if self.failure is None and not self._closing:
+            self.engine.tick(now_ms)
+            self._note_change()
+
+    def skip(self, topic: str, position: int) -> int:
+        """Go on at ``position`` because the log begins there: what lay before is deleted. Returns how many records."""
+        lost = position - self.next[topic]
+        self._check(lost >= 0, f"would skip {topic} backwards from {self.next[topic]} to {position}")
+        self.next[topic] = position
+        self._note_change()
+        return lost
+
+    @property
+    def unsaved(self) -> bool:
+        """There is something that no checkpoint holds yet."""
+        return self.next != self.saved or self.engine.pending() > 0
+
+    async def room(self) -> None:
+        """Wait while more than twice ``checkpoint_records`` are unsaved. Raises the checkpoint's failure."""
+        while not self._room.is_set() and self.failure is None and not self._closing:
+            await self._room.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def _note_change(self) -> None:
+        pending = self.engine.pending()
+        if pending or self.next != self.saved:
+            self._changed.set()
+        if pending >= self._settings.checkpoint_records:
+            self._full.set()
+        if pending > 2 * self._settings.checkpoint_records:
+            self._room.clear()
+
+    # --- saving --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Save until the partition closes: ``checkpoint_interval_ms`` after the first change, or when full.
+
+        Raises ``CheckpointError`` (``FencedError``) when a checkpoint fails; the partition is of no use then.
+        """
+        while not self._closing:
+            await self._changed.wait()
+            try:
+                async with asyncio.timeout(self._settings.checkpoint_interval_ms / 1000):
+                    await self._full.wait()
+            except TimeoutError:
+                pass
+            if self._closing:
+                return
+            await self.save()
+
+    async def save(self) -> bool:
+        """One checkpoint of all that is unsaved now; ``False`` when there was nothing. Raises ``CheckpointError``."""
+        async with self._saving:
+            if self.failure is not None:
+                raise self.failure
+            self._changed.clear()
+            self._full.clear()
+            if not self.unsaved:
+                return False
+            clock = asyncio.get_running_loop().time
+            began = clock()
+            # 1. Outputs, state and positions of one and the same moment: no await between these two lines.
+            positions = dict(self.next)
+            writes = self.engine.drain()
+            self._room.set()
+            self._check_order(positions)
+            # 2. All of it, or nothing.
+            try:
+                await self._checkpoint.commit(writes, positions)
+            except CheckpointError as error:
+                self._fail(error)
+                raise
+            except asyncio.CancelledError:
+                self._fail(CheckpointError(f"the checkpoint of partition {self.number} was cut off"))
+                raise
+            # 3. Only now is it saved.
+            self._check_order(positions)
+            self.saved = positions
+            records = sum(len(topic.keys) for topic in writes.topics.values())
+            self._observer.on_checkpoint(self.number, clock() - began, records, writes)
+            return True
+
+    async def close(self, deadline_s: float, *, keep: bool = True) -> None:
+        """Finish the checkpoint under way, save what is pending (``keep``), and close the producer, in this order.
+
+        Raises ``CheckpointError`` when the work could not be saved within ``deadline_s``: it will be done again by
+        the partition's next owner. The producer is closed in every case, and never while it is in use.
+        """
+        self._closing = True
+        self._changed.set()
+        self._full.set()
+        self._room.set()
+        try:
+            if keep and self.failure is None:
+                async with asyncio.timeout(deadline_s):
+                    await self.save()
+        except TimeoutError as error:
+            raise CheckpointError(
+                f"partition {self.number} could not be saved in {deadline_s:.1f} s"
+            ) from error
+        finally:
+            await self._checkpoint.close()
+
+    def _fail(self, error: CheckpointError) -> None:
+        self.failure = error
+        self._room.set()
+        kind = "fenced" if isinstance(error, FencedError) else "checkpoint_failed"
+        self._observer.on_event(kind, str(error))
+
+    def _check_order(self, positions: Mapping[str, int]) -> None:
+        for topic, position in positions.items():
+            self._check(
+                self.saved[topic] <= position <= self.next[topic],
+                f"would save {topic} at {position}, after {self.saved[topic]} and applied up to {self.next[topic]}",
+            )
+
+    def _check(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            raise InvariantError(f"partition {self.number} {otherwise}")
