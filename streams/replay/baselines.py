@@ -1,6 +1,7 @@
 """What simple counts reach at the same moments: the bar that the emitted row orders are held against.
 
-Each count knows an outcome from the moment the log told it, as the engine does. Ties go to the catalog's order.
+Each count knows an outcome from the moment the log told it, as the engine does. Ties go to the catalog's
+order.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class RowCounts:
     def ranks(self, profile_id: str, row: int) -> dict[str, int]:
         """The rank (from 1) of ``row`` by each count, as known now.
 
-        ``popularity`` counts all plays; ``affinity`` the profile's own, ties by popularity; ``transition`` mixes both with what
-        followed the profile's last row.
+        ``popularity`` counts all plays; ``affinity`` the profile's own, ties by popularity; ``transition``
+        mixes both with what followed the profile's last row.
         """
         total = self._popularity.sum()
         share = self._popularity / total if total else self._popularity

@@ -1,9 +1,9 @@
 """Reads JSON lines of the contract: one file or a folder of ``*.jsonl`` and ``*.jsonl.gz``.
 
-The topic of a file is its name's beginning (``viewing-events-2.jsonl``, ``title-catalog.jsonl.gz``); in a file of
-another name each line's own content tells. Lines keep the order of their file; files are merged by time. A line that
-is no JSON object of the contract is published as it is, so that a replay shows what the worker makes of it (a dead
-letter); it takes the time of the line before it.
+The topic of a file is its name's beginning (``viewing-events-2.jsonl``, ``title-catalog.jsonl.gz``); in a
+file of another name each line's own content tells. Lines keep the order of their file; files are merged by
+time. A line that is no JSON object of the contract is published as it is, so that a replay shows what the
+worker makes of it (a dead letter); it takes the time of the line before it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class _Line(NamedTuple):
 def read(path: Path, limit: int | None = None) -> Log:
     """The lines of ``path``; ``limit`` keeps the first events only (catalogs whole).
 
-    The file is read twice: once to learn its times. Raises ``ConfigurationError`` for a path without such files.
+    The file is read twice: once to learn its times. Raises ``ConfigurationError`` for a path without such
+    files.
     """
     files = [path] if path.is_file() else sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
     if not files:

@@ -1,20 +1,23 @@
-"""Reads the KuaiRand data set as published: the logs and the basic video features, as CSV files, plain or gzipped.
+"""Reads the KuaiRand data set as published: the logs and the basic video features, as CSV files, plain or
+gzipped.
 
 What becomes of one line of the log, in the words of the contract:
 
 - ``session_start``, when the profile had been silent for 30 minutes;
-- ``impression`` of the row that the video's first tag names. Rows are the 24 most frequent first tags of the log; a video
-  of another tag is in no row, so it makes no impression and is played without ``row_id``. The log has no place on a page:
-  ``row_position`` is the log's ``tab``, the page within the app, which tells as much of how videos are watched there as
-  a place does;
-- when ``play_time_ms`` is more than 0, ``playback_start``, a ``playback_progress`` every 30 s and at the video's end, then
-  ``playback_complete`` at that end or ``playback_stop`` before it. Videos loop, so ``play_time_ms`` may exceed the
-  length: what is played again is not told, because no position moves then;
-- ``rating`` 1 for ``is_like`` and -1 for ``is_hate``, when the play is over. The other columns have no counterpart.
+- ``impression`` of the row that the video's first tag names. Rows are the 24 most frequent first tags of the
+  log; a video of another tag is in no row, so it makes no impression and is played without ``row_id``. The
+  log has no place on a page: ``row_position`` is the log's ``tab``, the page within the app, which tells as
+  much of how videos are watched there as a place does;
+- when ``play_time_ms`` is more than 0, ``playback_start``, a ``playback_progress`` every 30 s and at the
+  video's end, then ``playback_complete`` at that end or ``playback_stop`` before it. Videos loop, so
+  ``play_time_ms`` may exceed the length: what is played again is not told, because no position moves then;
+- ``rating`` 1 for ``is_like`` and -1 for ``is_hate``, when the play is over. The other columns have no
+  counterpart.
 
-The data set's ``long_view`` holds exactly when ``play_time_ms`` reaches the smaller of 18 s and the length in whole seconds
-(18 s when the length is 0, unknown): all 94,784 lines of 25 to 30 April agree. ``duration_s`` is therefore given in whole
-seconds, and with ``quality_seconds`` 18 and ``quality_share`` 1 a quality play is a long view.
+The data set's ``long_view`` holds exactly when ``play_time_ms`` reaches the smaller of 18 s and the length in
+whole seconds (18 s when the length is 0, unknown): all 94,784 lines of 25 to 30 April agree. ``duration_s``
+is therefore given in whole seconds, and with ``quality_seconds`` 18 and ``quality_share`` 1 a quality play is
+a long view.
 """
 
 from __future__ import annotations
@@ -75,8 +78,8 @@ def _read(folder: Path, pattern: str, columns: dict[str, Any]) -> pl.DataFrame:
 def read(folder: Path, limit: int | None = None) -> Log:
     """The log of every ``log_*.csv*`` in ``folder``, with the titles of every ``video_features_basic*.csv*``.
 
-    ``limit`` keeps the first lines only; rows and titles stay those of the whole log. Raises ``ConfigurationError`` for
-    a folder without such files.
+    ``limit`` keeps the first lines only; rows and titles stay those of the whole log. Raises
+    ``ConfigurationError`` for a folder without such files.
     """
     videos = (
         _read(folder, "video_features_basic*.csv*", _VIDEO_COLUMNS)
@@ -152,7 +155,9 @@ def _event(event_id: str, kind: str, profile: str, ts: int) -> dict[str, Any]:
 def _play(
     line: int, profile: str, title: str, ts: int, play_ms: int, length_s: int, row: str | None, tab: int
 ) -> Iterator[dict[str, Any]]:
-    """The events of one play; ``play_ms`` is how long it ran, ``length_s`` how long the video is (0: unknown)."""
+    """The events of one play; ``play_ms`` is how long it ran, ``length_s`` how long the video is (0:
+    unknown).
+    """
     play = {"playback_id": f"p{line}", "title_id": title}
     start = {**_event(f"b{line}", "playback_start", profile, ts), **play, "duration_s": length_s}
     yield start if row is None else {**start, "row_id": row, "row_position": tab, "position": 0}

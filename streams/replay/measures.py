@@ -35,7 +35,9 @@ def log_loss(probabilities: Floats, labels: Labels) -> float | None:
 
 
 def calibration_error(probabilities: Floats, labels: Labels, bins: int = 10) -> float | None:
-    """Expected calibration error: mean distance of predicted and true share over equal-width bins, by size; ``None`` without data."""
+    """Expected calibration error: mean distance of predicted and true share over equal-width bins, by size;
+    ``None`` without data.
+    """
     if len(labels) == 0:
         return None
     index = np.minimum((probabilities * bins).astype(np.int64), bins - 1)

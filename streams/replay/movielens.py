@@ -1,15 +1,18 @@
-"""Reads MovieLens 100K: the published folder (``u.data``, ``u.item``) or RecBole's files (``ml-100k.inter``, ``ml-100k.item``).
+"""Reads MovieLens 100K: the published folder (``u.data``, ``u.item``) or RecBole's files (``ml-100k.inter``,
+``ml-100k.item``).
 
-MovieLens tells when a film was *rated*; nobody watched a film at that moment, and most raters name dozens of films within
-minutes. So a rating is replayed as what it stands for, and this is a stand-in, good for trying the whole loop on known tastes
-and not a log of viewing:
+MovieLens tells when a film was *rated*; nobody watched a film at that moment, and most raters name dozens of
+films within minutes. So a rating is replayed as what it stands for, and this is a stand-in, good for trying
+the whole loop on known tastes and not a log of viewing:
 
 - rows are the genres, and a film belongs to the row of its first genre;
-- each rating becomes one showing of the film: ``impression`` of its row (``row_position`` 0: the site had no rows), then a play
-  of a stand-in clip of 60 s: to its end for 4 and 5 stars, half of it for 3, and 6 s followed by ``playback_skip`` for 1 and 2;
+- each rating becomes one showing of the film: ``impression`` of its row (``row_position`` 0: the site had no
+  rows), then a play of a stand-in clip of 60 s: to its end for 4 and 5 stars, half of it for 3, and 6 s
+  followed by ``playback_skip`` for 1 and 2;
 - then the ``rating`` itself: 2 for five stars, 1 for four, -1 for one and two; three stars are no opinion;
-- a profile sees one film at a time: while it rates faster than the clips run, the next showing begins when the last has
-  ended. Order within a profile is that of the ratings. ``session_start`` comes after 30 minutes of silence.
+- a profile sees one film at a time: while it rates faster than the clips run, the next showing begins when
+  the last has ended. Order within a profile is that of the ratings. ``session_start`` comes after 30 minutes
+  of silence.
 
 With ``quality_share`` 0.75 a quality play is a rating of 4 or 5.
 """
@@ -29,8 +32,8 @@ from streams.settings import DAY_MS, MINUTE_MS
 from streams.topics import ROW_CATALOG, TITLE_CATALOG
 
 GENRES = (
-    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
-    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama",
+    "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
 )  # fmt: skip
 """In the order of the columns of ``u.item``."""
 SILENCE_MS = 30 * MINUTE_MS

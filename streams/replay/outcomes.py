@@ -1,18 +1,43 @@
-"""What really became of every impression, told from the input log alone: the judge's own reading of the contract.
+"""What really became of every impression, told from the input log alone: the judge's own reading of the
+contract.
 
-Written apart from the engine on purpose, in plain objects: what judges must not share the code of what is judged. Watched
-time is the union of really played intervals; an outcome is a quality play when that reaches ``quality_seconds`` or
-``quality_share`` of the title, whichever comes first.
+Written apart from the engine on purpose, in plain objects: what judges must not share the code of what is
+judged. Watched time is the union of really played intervals; an outcome is a quality play when that reaches
+``quality_seconds`` or ``quality_share`` of the title, whichever comes first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from streams.events.schema import (
+    Event,
+    Impression,
+    PlaybackComplete,
+    PlaybackPause,
+    PlaybackProgress,
+    PlaybackResume,
+    PlaybackSeek,
+    PlaybackSkip,
+    PlaybackStart,
+    PlaybackStop,
+)
+
+Following = (
+    PlaybackProgress
+    | PlaybackPause
+    | PlaybackResume
+    | PlaybackStop
+    | PlaybackSeek
+    | PlaybackSkip
+    | PlaybackComplete
+)
+ENDING = (PlaybackStop, PlaybackSkip, PlaybackComplete)
 
 FASTEST = 2.25
-"""Positions may advance by this many seconds a second (double speed, and clocks are rough); more is a jump."""
+"""Positions may advance by this many seconds a second (double speed, and clocks are rough); more is a
+jump.
+"""
 SLACK_S = 2.0
 """... plus this many seconds."""
 ROUNDING_S = 0.0005
@@ -21,7 +46,9 @@ ROUNDING_S = 0.0005
 
 @dataclass(slots=True)
 class Shown:
-    """One impression: when it was shown, which rows and titles, and what became of it. ``order`` counts the log's records."""
+    """One impression: when it was shown, which rows and titles, and what became of it. ``order`` counts the
+    log's records.
+    """
 
     event_id: str
     profile_id: str
@@ -31,7 +58,6 @@ class Shown:
     order: int
     partition: int
     offset: int
-    claimed: bool = False
     quality: bool = False
     learned: int = -1
     """The ``order`` of the event that told the outcome; -1 while none has."""
@@ -42,11 +68,21 @@ class _Play:
     needed_s: float
     position_s: float
     ts: int
-    title_id: str
     duration_s: float
     shown: Shown | None
     playing: bool = True
     intervals: list[tuple[float, float]] = field(default_factory=list)
+
+    def advance(self, position_s: float | None, ts: int, gap_ms: int) -> None:
+        """The player stands at ``position_s`` at ``ts``: what lies between may have been played."""
+        if position_s is not None:
+            elapsed_ms = ts - self.ts
+            advanced = position_s - self.position_s
+            fast = advanced > FASTEST * elapsed_ms / 1000 + SLACK_S
+            if self.playing and 0 < elapsed_ms <= gap_ms and advanced > 0 and not fast:
+                self.intervals.append((self.position_s, position_s))
+            self.position_s = position_s
+        self.ts = max(self.ts, ts)
 
     def watched_s(self) -> float:
         total, reached = 0.0, float("-inf")
@@ -58,7 +94,9 @@ class _Play:
 
 @dataclass(frozen=True, slots=True)
 class QualityRule:
-    """What counts as a quality play: seconds, share of the title's length, and the longest gap between heartbeats (ms)."""
+    """What counts as a quality play: seconds, share of the title's length, and the longest gap between
+    heartbeats (ms).
+    """
 
     seconds: float
     share: float
@@ -79,66 +117,55 @@ class Outcomes:
         self._open: dict[str, list[Shown]] = {}
         """Per profile, the impressions from which nothing has been played yet."""
 
-    def add(self, order: int, partition: int, offset: int, event: Mapping[str, Any]) -> None:
-        """Take the next event in; ``order`` is its place among all."""
-        kind, profile, ts = event["type"], event["profile_id"], event["ts"]
-        if kind == "impression":
-            titles = tuple(item["title_id"] for item in event["items"])
-            shown = Shown(event["event_id"], profile, event["row_id"], titles, ts, order, partition, offset)
+    def add(self, order: int, partition: int, offset: int, event: Event) -> None:
+        """Take the next event in; ``order`` is its place among all, ``offset`` that in its partition."""
+        profile, ts = event.profile_id, event.ts
+        if isinstance(event, Impression):
+            titles = tuple(item.title_id for item in event.items)
+            shown = Shown(event.event_id, profile, event.row_id, titles, ts, order, partition, offset)
             self.shown.append(shown)
             waiting = self._open.setdefault(profile, [])
             waiting[:] = [old for old in waiting if ts - old.ts <= self._window_ms]
             waiting.append(shown)
-        elif kind == "playback_start":
-            duration = float(event["duration_s"])
-            shown_from = self._claim(profile, event)
-            self._plays[profile, event["playback_id"]] = _Play(
-                self._rule.needed_s(duration),
-                float(event.get("position_s") or 0.0),
-                ts,
-                event["title_id"],
-                duration,
-                shown_from,
-            )
-        elif kind.startswith("playback_"):
-            play = self._plays.get((profile, event.get("playback_id") or ""))
-            if play is not None:
-                self._follow(order, kind, event, play)
+        elif isinstance(event, PlaybackStart):
+            needed_s = self._rule.needed_s(event.duration_s)
+            claimed = self._claim(event)
+            play = _Play(needed_s, event.position_s, ts, event.duration_s, claimed)
+            self._plays[profile, event.playback_id] = play
+        elif isinstance(event, Following):
+            followed = self._plays.get((profile, event.playback_id or ""))
+            if followed is not None:
+                self._follow(order, event, followed)
 
-    def _claim(self, profile: str, event: Mapping[str, Any]) -> Shown | None:
-        """The profile's latest impression of the title that nothing was played from, in the row of the start if it names one."""
-        row = event.get("row_id")
-        for shown in reversed(self._open.get(profile, ())):
-            fits = event["title_id"] in shown.titles and (row is None or row == shown.row_id)
-            if fits and event["ts"] - shown.ts <= self._window_ms:
-                shown.claimed = True
-                self._open[profile].remove(shown)
+    def _claim(self, start: PlaybackStart) -> Shown | None:
+        """The profile's latest impression of the title that nothing was played from, in the row of the start
+        if it names one.
+        """
+        for shown in reversed(self._open.get(start.profile_id, ())):
+            fits = start.title_id in shown.titles and start.row_id in (None, shown.row_id)
+            if fits and start.ts - shown.ts <= self._window_ms:
+                self._open[start.profile_id].remove(shown)
                 return shown
         return None
 
-    def _follow(self, order: int, kind: str, event: Mapping[str, Any], play: _Play) -> None:
-        ts = event["ts"]
-        position = event.get("from_s") if kind == "playback_seek" else event.get("position_s")
-        if kind == "playback_complete" and play.duration_s > 0:
-            position = play.duration_s
-        if position is not None:
-            elapsed_ms = ts - play.ts
-            advanced = position - play.position_s
-            if (
-                play.playing
-                and 0 < elapsed_ms <= self._rule.heartbeat_gap_ms
-                and 0 < advanced <= FASTEST * elapsed_ms / 1000 + SLACK_S
-            ):
-                play.intervals.append((play.position_s, position))
-            play.position_s = position
-        play.ts = max(play.ts, ts)
-        if kind == "playback_seek":
-            play.position_s = event["to_s"]
-        play.playing = kind != "playback_pause"
-        ended = kind in ("playback_stop", "playback_complete", "playback_skip")
+    def _follow(self, order: int, event: Following, play: _Play) -> None:
+        play.advance(_position_s(event, play), event.ts, self._rule.heartbeat_gap_ms)
+        if isinstance(event, PlaybackSeek):
+            play.position_s = event.to_s
+        play.playing = not isinstance(event, PlaybackPause)
+        ended = isinstance(event, ENDING)
         if play.shown is not None and play.shown.learned < 0:
             play.shown.quality = play.watched_s() + ROUNDING_S >= play.needed_s
             if play.shown.quality or ended:
                 play.shown.learned = order
-        if ended:
-            del self._plays[event["profile_id"], event["playback_id"]]
+        if ended and event.playback_id is not None:
+            del self._plays[event.profile_id, event.playback_id]
+
+
+def _position_s(event: Following, play: _Play) -> float | None:
+    """Where the player stood when it said this; ``None`` when it did not say."""
+    if isinstance(event, PlaybackSeek):
+        return event.from_s
+    if isinstance(event, PlaybackComplete):
+        return play.duration_s or None
+    return event.position_s

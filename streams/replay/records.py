@@ -25,10 +25,10 @@ class Message(NamedTuple):
 class Log:
     """A log that can be replayed: how much it is, and what it says.
 
-    ``catalogs`` yields the rows and titles, ``events`` the events in the order of time. ``lines`` is how many lines of
-    the source ``events`` is made of, ``first_ts`` and ``last_ts`` when they were written (ms, as in the source, without
-    shift). ``settings`` are the worker's settings that fit this log, by field name: what counts as a quality play is a
-    property of the data.
+    ``catalogs`` yields the rows and titles, ``events`` the events in the order of time. ``lines`` is how many
+    lines of the source ``events`` is made of, ``first_ts`` and ``last_ts`` when they were written (ms, as in
+    the source, without shift). ``settings`` are the worker's settings that fit this log, by field name: what
+    counts as a quality play is a property of the data.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Log:
 class Timeline:
     """Merges the events that follow from each line of a log into one stream in the order of time.
 
-    A play ends minutes after the line that tells of it was written, when later lines have begun: its events wait in a
-    heap. Events of one line keep their order even when they share a millisecond.
+    A play ends minutes after the line that tells of it was written, when later lines have begun: its events
+    wait in a heap. Events of one line keep their order even when they share a millisecond.
     """
 
     def __init__(self) -> None:

@@ -1,12 +1,14 @@
-"""Judges what the worker decided: input events and emitted decisions in, measures out. Knows no broker and no clock.
+"""Judges what the worker decided: input events and emitted decisions in, measures out. Knows no broker and no
+clock.
 
 What keeps it honest:
 
-1. A row order is held against a quality play only if the event that caused it stands *before the impression* in the log. The
-   impression names its row, so a decision that it caused knows the answer.
+1. A row order is held against a quality play only if the event that caused it stands *before the impression*
+   in the log. The impression names its row, so a decision that it caused knows the answer.
 2. A prediction counts only if it was made at the very impression it is about.
 3. A churn probability counts for a moment only if it was emitted for a time up to it.
-4. Outcomes are told from the log alone (``outcomes.py``), and the simple counts know each from the same moment on.
+4. Outcomes are told from the log alone (``outcomes.py``), and the simple counts know each from the same
+   moment on.
 5. The first day is not scored.
 """
 
@@ -17,21 +19,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from streams.events.schema import Event, Impression, PlaybackStart
 from streams.replay.baselines import RowCounts, TitleRates
 from streams.replay.measures import Ranks, prediction_quality
 from streams.replay.outcomes import Outcomes, QualityRule, Shown
 from streams.settings import DAY_MS, Settings
 from streams.topics import VIEWING_EVENTS
 
-VIDEO_EVENTS = ("impression", "playback_start")
+VIDEO_EVENTS = (Impression, PlaybackStart)
 """By these a profile is seen to be there."""
 
 
 class Judge:
     """Takes in the input log and the decisions in the order of their logs; ``report`` judges them.
 
-    ``rows`` is the row catalog in its order: what a profile sees that no decision was made for yet. The order among partitions
-    matters for the simple counts alone, and is that in which events are added.
+    ``rows`` is the row catalog in its order: what a profile sees that no decision was made for yet. The order
+    among partitions matters for the simple counts alone, and is that in which events are added.
     """
 
     def __init__(self, rows: Sequence[str], settings: Settings) -> None:
@@ -39,6 +42,7 @@ class Judge:
         self._outcomes = Outcomes(rule, settings.outcome_window_ms)
         self._rows = {row: number for number, row in enumerate(rows)}
         self._horizon_ms = settings.churn_horizon_ms
+        self._seen: set[str] = set()
         self._count = 0
         self._first_ts = 0
         self._last_ts = 0
@@ -50,19 +54,24 @@ class Judge:
         self.decisions: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
 
-    def add_event(self, partition: int, offset: int, event: Mapping[str, Any]) -> None:
-        """A viewing event as it stands in the input log."""
-        ts = event["ts"]
+    def add_event(self, partition: int, offset: int, event: Event) -> None:
+        """A viewing event as it stands in the input log, at ``offset`` of ``partition``."""
+        if event.event_id in self._seen:
+            return  # sent twice by its producer
+        self._seen.add(event.event_id)
+        ts = event.ts
         if self._count == 0:
             self._first_ts = ts
         self._last_ts = max(self._last_ts, ts)
-        if event["type"] in VIDEO_EVENTS:
-            self._videos.setdefault(event["profile_id"], []).append(ts)
+        if isinstance(event, VIDEO_EVENTS):
+            self._videos.setdefault(event.profile_id, []).append(ts)
         self._outcomes.add(self._count, partition, offset, event)
         self._count += 1
 
     def add_row_order(self, decision: Mapping[str, Any]) -> None:
-        """A record of ``row-order``. One that no viewing event caused has no place in that log, and is counted only."""
+        """A record of ``row-order``. One that no viewing event caused has no place in that log, and is
+        counted only.
+        """
         self.decisions["row-order"] += 1
         cause = decision["cause"]
         if cause["topic"] != VIEWING_EVENTS:
@@ -178,8 +187,12 @@ class Judge:
         ours = prediction_quality(probabilities, labels)
         horizon_days = self._horizon_ms / DAY_MS
         return {
-            **ours, "horizon_days": horizon_days, "moments": moments, "without_score": without, "baselines": baselines
-        }  # fmt: skip
+            **ours,
+            "horizon_days": horizon_days,
+            "moments": moments,
+            "without_score": without,
+            "baselines": baselines,
+        }
 
     def _score_at(self, profile: str, moment: int) -> float | None:
         times, probabilities = self._scores.get(profile, ([], []))
@@ -188,7 +201,8 @@ class Judge:
 
 
 def _in_order(impressions: Iterator[Shown] | Sequence[Shown]) -> Iterator[tuple[Shown, bool]]:
-    """Each impression when it was shown (``False``) and again when its outcome was known (``True``), in the log's order.
+    """Each impression when it was shown (``False``) and again when its outcome was known (``True``), in the
+    log's order.
 
     One that was never played from is known to have been ignored at once: that favours the simple counts.
     """

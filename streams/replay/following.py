@@ -1,0 +1,172 @@
+"""Collects the input log and the decisions while the worker makes them, and tells when it has consumed all.
+
+Reads committed, from the moment before the first event is published on: decisions are read as they come,
+because a compacted topic keeps only each profile's last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.errors import BrokerError, StalledError
+from streams.events.decode import decode
+from streams.replay.report import Judge
+from streams.settings import Settings
+from streams.topics import CHURN_SCORES, DEAD_LETTERS, INPUTS, ROW_ORDER, VIEWING_EVENTS
+
+POLL_MS = 200
+LOOK_EVERY_S = 0.5
+
+
+class Follower:
+    """Feeds a judge from the broker. ``start``, then ``run`` beside the publishing; ``finish`` when all is
+    published.
+
+    Raises ``BrokerError`` when the broker is lost, ``StalledError`` when the worker makes no progress for
+    ``settings.stall_deadline_ms``.
+    """
+
+    def __init__(self, settings: Settings, judge: Judge) -> None:
+        self._settings = settings
+        self._judge = judge
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.brokers,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+        )
+        # It never joins the group: it only asks what the group has committed. (The admin client could, but
+        # sends a version of the request that the embedded broker answers wrongly.)
+        self._group = AIOKafkaConsumer(
+            bootstrap_servers=settings.brokers, group_id=settings.app_id, enable_auto_commit=False
+        )
+        self._reading: asyncio.Task[None] | None = None
+        self._rejected_at: set[tuple[str, int, int]] = set()
+
+    async def start(self) -> None:
+        """Note where every topic ends now; what comes later is read from there."""
+        try:
+            await self._consumer.start()
+            await self._group.start()
+            names = [VIEWING_EVENTS, ROW_ORDER, CHURN_SCORES, DEAD_LETTERS, self._settings.predictions_topic]
+            partitions = [TopicPartition(name, p) for name in names for p in range(self._settings.partitions)]
+            self._consumer.assign(partitions)
+            for partition, offset in (await self._consumer.end_offsets(partitions)).items():
+                self._consumer.seek(partition, offset)
+        except KafkaError as error:
+            raise BrokerError(f"no answer from the broker at {self._settings.brokers}: {error}") from error
+        self._reading = asyncio.create_task(self._read())
+
+    async def stop(self) -> None:
+        """Stop reading and close the connections."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._consumer.stop()
+        await self._group.stop()
+
+    async def finish(self, check: Callable[[], None], progress: Callable[[int, int], None]) -> None:
+        """Wait until the worker has consumed every published event, and everything it emitted has been read.
+
+        ``check`` is called while waiting and may raise (the worker died); ``progress`` gets events consumed
+        and in all.
+        """
+        inputs = [TopicPartition(name, p) for name in INPUTS for p in range(self._settings.partitions)]
+        ends = await self._consumer.end_offsets(inputs)
+        total = sum(ends.values())
+        patience = _Patience(self._settings.stall_deadline_ms / 1000)
+        while True:
+            self._check_reading()
+            check()
+            consumed = sum([await self._consumed(tp, end) for tp, end in ends.items()])
+            progress(consumed, total)
+            if consumed >= total:
+                break
+            patience.see(consumed, f"the worker stands at {consumed:,} of {total:,} events")
+            await asyncio.sleep(LOOK_EVERY_S)
+        await self._read_to_the_end()
+
+    async def _consumed(self, partition: TopicPartition, end: int) -> int:
+        try:
+            offset = await self._group.committed(partition)
+        except KafkaError as error:
+            raise BrokerError(f"the broker does not tell what the worker has consumed: {error}") from error
+        return min(offset or 0, end)
+
+    async def _read_to_the_end(self) -> None:
+        assigned = list(self._consumer.assignment())
+        ends = await self._consumer.end_offsets(assigned)
+        patience = _Patience(self._settings.stall_deadline_ms / 1000)
+        while True:
+            self._check_reading()
+            positions = {tp: await self._consumer.position(tp) for tp in assigned}
+            behind = {tp: end for tp, end in ends.items() if positions[tp] < end}
+            if not behind:
+                return
+            patience.see(sum(positions.values()), f"reading the decisions of {sorted(behind)} stands still")
+            await asyncio.sleep(POLL_MS / 1000)
+
+    def _check_reading(self) -> None:
+        if self._reading is not None and self._reading.done():
+            self._reading.result()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=5_000)
+            except KafkaError as error:
+                raise BrokerError(f"reading from {self._settings.brokers} failed: {error}") from error
+            for tp, records in fetched.items():
+                if tp.topic == VIEWING_EVENTS:
+                    self._take_events(tp.partition, records)
+                else:
+                    for record in records:
+                        self._take_output(tp.topic, record)
+                await asyncio.sleep(0)  # the publisher's turn
+
+    def _take_events(self, partition: int, records: list[Any]) -> None:
+        now_ms = max(record.timestamp for record in records)
+        decoded = decode(VIEWING_EVENTS, records, now_ms, self._settings)
+        for index, event in zip(decoded.indexes, decoded.events, strict=True):
+            self._judge.add_event(partition, records[index].offset, event)
+
+    def _take_output(self, topic: str, record: Any) -> None:
+        judge = self._judge
+        if topic == DEAD_LETTERS:
+            headers = dict(record.headers)
+            place = (headers["topic"].decode(), int(headers["partition"]), int(headers["offset"]))
+            if place not in self._rejected_at:  # at least once: a dead letter may be sent twice
+                self._rejected_at.add(place)
+                judge.add_reject(headers["reason"].decode())
+        elif record.value is None:
+            return  # a tombstone: an erased profile
+        elif topic == ROW_ORDER:
+            judge.add_row_order(orjson.loads(record.value))
+        elif topic == CHURN_SCORES:
+            judge.add_churn_score(orjson.loads(record.value))
+        else:
+            judge.add_prediction(orjson.loads(record.value))
+
+
+class _Patience:
+    """Raises ``StalledError`` when what it sees has not moved for too long."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        self._seen = -1
+        self._since = 0.0
+
+    def see(self, value: int, what: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if value != self._seen:
+            self._seen, self._since = value, now
+        elif now - self._since > self._deadline_s:
+            raise StalledError(
+                f"{what}, and has not moved for {self._deadline_s:.0f} s: is a worker running?"
+            )

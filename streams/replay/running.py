@@ -1,0 +1,200 @@
+"""The whole run: broker, topics, catalogs, worker, publishing, waiting, judging.
+
+1. A broker of its own, unless one is given.
+2. The topics, and the catalogs in them.
+3. A worker of its own on that broker (on a given one the user's worker is waited for), with the log's
+   settings.
+4. Follow the outputs, publish the events, wait until the worker has consumed them.
+5. Judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from streams import admin
+from streams.brokers.embedded import EmbeddedBroker
+from streams.errors import BrokerError
+from streams.replay.following import Follower
+from streams.replay.publishing import Pace, Publisher
+from streams.replay.records import Log
+from streams.replay.report import Judge
+from streams.settings import ENV_PREFIX, Settings, load
+from streams.topics import ROW_CATALOG
+
+CATALOG_SETTLE_S = 3.0
+"""A worker that is already running gets this long to read new catalogs before events name them."""
+TERMINATION_SLACK_S = 10.0
+"""Beyond its own shutdown deadline, a worker is killed after this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to do: ``brokers`` ``None`` means a broker and a worker of its own; ``report`` asks for
+    judging.
+    """
+
+    brokers: str | None
+    partitions: int | None
+    pace: Pace
+    shift_time: bool
+    own_worker: bool
+    report: bool
+
+
+def settings_for(log: Log, run: Run, brokers: str) -> Settings:
+    """The settings of the worker of this run. What the environment says outweighs what fits the log."""
+    fitting = {
+        name: value for name, value in log.settings.items() if f"{ENV_PREFIX}{name.upper()}" not in os.environ
+    }
+    partitions = run.partitions if run.partitions is not None or run.brokers is not None else 1
+    return load(brokers=brokers, partitions=partitions, log_predictions=run.report or None, **fitting)
+
+
+def replay(log: Log, run: Run, now_ms: int, console: Console) -> dict[str, Any]:
+    """Replay ``log``; ``now_ms`` is when it shall end if its time is shifted. Returns the report, as
+    ``--report`` writes it.
+
+    Raises ``BrokerError``, ``StalledError`` or ``ConfigurationError``.
+    """
+    with ExitStack() as stack:
+        brokers = run.brokers or stack.enter_context(EmbeddedBroker()).address
+        settings = settings_for(log, run, brokers)
+        retention = admin.INPUT_RETENTION_MS if run.shift_time else admin.FOREVER_MS
+        admin.create_topics(settings, input_retention_ms=retention)
+        admin.require_topics(settings)
+        rows = asyncio.run(_publish_catalogs(log, brokers))
+        worker = None
+        if run.own_worker or run.brokers is None:
+            worker = stack.enter_context(Worker(settings))
+        progress = stack.enter_context(_progress(console))
+        shift = log.shift_to(now_ms) if run.shift_time else 0
+        return asyncio.run(_publish_and_judge(log, run, settings, rows, shift, worker, progress))
+
+
+class Worker:
+    """A worker in a process of its own, with all of ``settings`` in its environment. A context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._log = tempfile.NamedTemporaryFile(prefix="flywheel-worker-", suffix=".log")  # noqa: SIM115
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Worker:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+        for field in fields(Settings):
+            environ[f"{ENV_PREFIX}{field.name.upper()}"] = str(getattr(self._settings, field.name))
+        if f"{ENV_PREFIX}WEB_PORT" not in os.environ:
+            environ[f"{ENV_PREFIX}WEB_PORT"] = "-1"  # a replay must not collide with a worker at work
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "streams", "worker"],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C ends the replay, which then ends the worker in order
+        )
+        return self
+
+    def check(self) -> None:
+        """Raise ``BrokerError`` with the worker's last words if it has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            words = Path(self._log.name).read_text(errors="replace").splitlines()[-15:]
+            raise BrokerError("the worker ended by itself:\n" + "\n".join(words))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(self._settings.shutdown_deadline_ms / 1000 + TERMINATION_SLACK_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._log.close()
+
+
+async def _publish_catalogs(log: Log, brokers: str) -> list[str]:
+    """Publish rows and titles; returns the row ids in the catalog's order."""
+    messages = list(log.catalogs())
+    async with Publisher(brokers) as publisher:
+        await publisher.publish(iter(messages), Pace(None))
+    return [orjson.loads(message.value)["row_id"] for message in messages if message.topic == ROW_CATALOG]
+
+
+async def _publish_and_judge(
+    log: Log,
+    run: Run,
+    settings: Settings,
+    rows: list[str],
+    shift: int,
+    worker: Worker | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    judge = Judge(rows, settings)
+    follower = Follower(settings, judge) if run.report or worker is not None else None
+    if worker is None:
+        await asyncio.sleep(CATALOG_SETTLE_S)
+    try:
+        if follower is not None:
+            await follower.start()
+        began = time.perf_counter()
+        published = progress.add_task("publishing", total=log.last_ts - log.first_ts)
+        consumed = progress.add_task("worker", total=None)
+
+        def sent(_: int, ts: int) -> None:
+            progress.update(published, completed=ts - shift - log.first_ts)
+            if worker is not None:
+                worker.check()
+
+        async with Publisher(settings.brokers) as publisher:
+            count = await publisher.publish(log.events(shift), run.pace, sent)
+        progress.update(published, completed=log.last_ts - log.first_ts)
+        if follower is not None:
+            await follower.finish(
+                worker.check if worker is not None else lambda: None,
+                lambda done, total: progress.update(consumed, completed=done, total=total),
+            )
+        seconds = time.perf_counter() - began
+    finally:
+        if follower is not None:
+            await follower.stop()
+    coverage = {
+        "lines": log.lines,
+        "events": count,
+        "seconds": seconds,
+        "events_per_second": count / seconds,
+        "decisions": dict(judge.decisions),
+        "rejects": dict(judge.rejects),
+        "waited_for_worker": follower is not None,
+    }
+    report: dict[str, Any] = {"log": log.name, "settings": log.settings, "coverage": coverage}
+    return {**report, **judge.report()} if run.report else report
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
