@@ -17,6 +17,11 @@ from streams.audience.person import Happening
 from streams.audience.titles import Produced, SimulatedCatalog
 from streams.audience.viewer import Viewer
 
+FAR_MS = 1 << 60
+"""No event is ever later than this."""
+SPAN_SAMPLE = 20_000
+"""Enough events to estimate a speed from, in a fifth of a second."""
+
 Waiting = tuple[int, int, Viewer, Iterator[Happening], Happening]
 
 
@@ -49,7 +54,8 @@ class Audience:
         while waiting[0][0] <= now_ms and (limit is None or len(produced) < limit):
             at, order, viewer, life, (_, topic, fields) = waiting[0]
             self.now_ms = at
-            produced.append((topic, viewer.profile_id.encode(), orjson.dumps(fields)))
+            key = viewer.profile_id.encode()
+            produced.append(Produced(topic, key, orjson.dumps(fields), fields["event_id"]))
             following = next(life, None)
             if following is not None:
                 heapq.heapreplace(waiting, (following[0], order, viewer, life, following))
@@ -68,6 +74,13 @@ class Audience:
         if viewer is not None:
             viewer.page = tuple(rows)
             viewer.page_version = version
+
+    def span_ms(self, events: int) -> int:
+        """How much of the audience's time the next ``events`` events take, about. Uses this audience up."""
+        start = self.now_ms
+        sample = min(events, SPAN_SAMPLE)
+        self.step(FAR_MS, limit=sample)
+        return (self.now_ms - start) * events // max(1, sample)
 
     def _welcome(self, at_ms: int) -> None:
         name = f"p{self._born:05d}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -38,8 +38,14 @@ KINDS: tuple[tuple[str, float, float, float], ...] = (
 ADJECTIVES = ("Silent", "Last", "Golden", "Broken", "Hidden", "Long", "Cold", "Little", "Distant", "Burning")
 NOUNS = ("River", "Night", "Harbour", "Garden", "Witness", "Summer", "Train", "Kitchen", "Island", "Letter")
 
-Produced = tuple[str, bytes, bytes]
-"""Topic, key, value."""
+
+class Produced(NamedTuple):
+    """A record to publish. ``event_id`` is empty for catalog records."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    event_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class SimulatedCatalog:
             value: dict[str, Any] = {"row_id": row.row_id, "name": row.name, "rule": row.rule}
             if row.tag is not None:
                 value["tag"] = TAGS[row.tag]
-            produced.append((topics.ROW_CATALOG, row.row_id.encode(), orjson.dumps(value)))
+            produced.append(Produced(topics.ROW_CATALOG, row.row_id.encode(), orjson.dumps(value)))
         for title in self.titles:
             tags = [TAGS[tag] for tag in title.tags]
             value = {
@@ -102,7 +108,7 @@ class SimulatedCatalog:
                 ],
                 "trailers": [{"trailer_id": title.trailer_id, "tags": tags, "duration_s": 90}],
             }
-            produced.append((topics.TITLE_CATALOG, title.title_id.encode(), orjson.dumps(value)))
+            produced.append(Produced(topics.TITLE_CATALOG, title.title_id.encode(), orjson.dumps(value)))
         return produced
 
 

@@ -1,0 +1,87 @@
+"""Reads topics of the contract from outside of the worker's group: for those who watch and for the
+simulated audience.
+
+Committed records only, from the beginning or from now on; no offsets are stored, so any number may follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.errors import BrokerError, ConfigurationError
+from streams.settings import Settings
+
+FETCH_WAIT_MS = 50
+"""An idle fetch waits this long at the broker: what is followed is seen within it."""
+MAX_RECORDS = 2_000
+"""Records handed over at once."""
+
+
+class Follower:
+    """Follows ``topics``, all partitions of each; ``from_start`` begins with what is already there.
+
+    Use it as an asynchronous context manager. Raises ``BrokerError`` when the broker does not answer and
+    ``ConfigurationError`` when a topic is missing.
+    """
+
+    def __init__(self, settings: Settings, topics: Iterable[str], *, from_start: bool) -> None:
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._from_start = from_start
+        self._consumer: Any = None
+
+    async def records(self, wait_ms: int = 200) -> list[Any]:
+        """The next committed records (aiokafka's ``ConsumerRecord``), or none when ``wait_ms`` passed
+        without any.
+        """
+        try:
+            batches = await self._consumer.getmany(timeout_ms=wait_ms, max_records=MAX_RECORDS)
+        except KafkaError as error:
+            raise BrokerError(f"reading {', '.join(self._topics)} failed: {error}") from error
+        return [record for batch in batches.values() for record in batch]
+
+    async def __aenter__(self) -> Follower:
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.brokers,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+        )
+        try:
+            await self._consumer.start()
+            await self._place()
+        except KafkaError as error:
+            await self._consumer.stop()
+            raise BrokerError(f"no answer from the broker at {self._settings.brokers}: {error}") from error
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    async def _place(self) -> None:
+        existing = await self._consumer.topics()
+        missing = [topic for topic in self._topics if topic not in existing]
+        if missing:
+            raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`")
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in self._topics
+            for number in sorted(self._consumer.partitions_for_topic(topic))
+        ]
+        self._consumer.assign(partitions)
+        # Positions are set by hand: after `end_offsets`, aiokafka's own seeking to the start may read
+        # nothing.
+        ask = self._consumer.beginning_offsets if self._from_start else self._consumer.end_offsets
+        for partition, offset in (await ask(partitions)).items():
+            self._consumer.seek(partition, offset)
