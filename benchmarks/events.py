@@ -156,8 +156,8 @@ def generate(
     """``count`` records of ``profiles`` viewers in time order, from ``start_ms`` (ms since epoch) on.
 
     Every viewer has a first session before any has a second. 400,000 events of 20,000 viewers last about two
-    hours. ``first_profile`` offsets the viewers' numbers, for another audience; ``run`` begins every event id, so
-    that the same viewers can come back with other events.
+    hours. ``first_profile`` offsets the viewers' numbers, for another audience; ``run`` begins every event
+    id, so that the same viewers can come back with other events.
     """
     dice = random.Random(seed)
     viewers = [_Profile(first_profile + number, dice) for number in range(profiles)]

@@ -93,12 +93,6 @@ CHECKPOINT = Metric(
 CHECKPOINT_RECORDS = Metric(
     "flywheel_checkpoint_records", "histogram", "Records of one checkpoint.", (), SIZES
 )
-CHECKPOINT_FAILURES = Metric(
-    "flywheel_checkpoint_failures_total",
-    "counter",
-    "Checkpoints that did not commit, by error. Each costs a recovery.",
-    ("error",),
-)
 RECOVERY = Metric(
     "flywheel_recovery_seconds",
     "histogram",
@@ -108,6 +102,23 @@ RECOVERY = Metric(
 )
 RECOVERY_RECORDS = Metric(
     "flywheel_recovered_records_total", "counter", "Changelog records read to rebuild state."
+)
+RECOVERY_TIME = Metric(
+    "flywheel_recovering_seconds_total",
+    "counter",
+    "Time during which at least one partition was being rebuilt; records by it is the speed of recovery.",
+)
+LOST = Metric(
+    "flywheel_lost_records_total",
+    "counter",
+    "Input records that retention deleted before they were applied: anything but 0 is loss at the broker.",
+    ("topic",),
+)
+INCIDENTS = Metric(
+    "flywheel_partition_incidents_total",
+    "counter",
+    "What happened to partitions: assigned, revoked, fenced, checkpoint_failed. Many a day: unstable group.",
+    ("kind",),
 )
 SEEKS = Metric(
     "flywheel_seeks_total",
@@ -176,7 +187,8 @@ BUILD = Metric(
 CATALOGUE: tuple[Metric, ...] = (
     EVENTS, REJECTS, DUPLICATES, LAG, BATCH, APPLY,
     DECISIONS, CHANGES, LATENCY, WRITTEN, WRITTEN_BYTES,
-    CHECKPOINT, CHECKPOINT_RECORDS, CHECKPOINT_FAILURES, RECOVERY, RECOVERY_RECORDS,
+    CHECKPOINT, CHECKPOINT_RECORDS, RECOVERY, RECOVERY_RECORDS, RECOVERY_TIME,
+    LOST, INCIDENTS,
     SEEKS, DROPPED, ASSIGNED, RECOVERING, PROGRESS,
     PROFILES, STATE_BYTES, AUC, LOG_LOSS, CALIBRATION, LEARNED, DRIFT,
     GUARANTEE, BUILD,

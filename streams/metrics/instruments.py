@@ -7,7 +7,7 @@ which at 50,000 decisions a second would be a tenth of the worker; :class:`Bucke
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -60,6 +60,7 @@ class Instruments:
         self._counters: dict[str, Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._buckets: dict[str, Buckets] = {}
+        self._partitioned = [m for m in metrics if m.kind == "gauge" and "partition" in m.labels]
         for metric in metrics:
             if metric.kind == "counter":
                 self._counters[metric.name] = Counter(
@@ -85,13 +86,16 @@ class Instruments:
         gauge = self._gauges[metric.name]
         (gauge.labels(*labels) if labels else gauge).set(value)
 
-    def forget(self, metric: Metric, *labels: str) -> None:
-        """Stop showing a gauge's series (its partition has gone to another worker)."""
-        gauge = self._gauges[metric.name]
-        try:
-            gauge.remove(*labels)
-        except KeyError:
-            return
+    def forget_partitions(self, partitions: Collection[str]) -> None:
+        """Stop showing the gauges of these partitions: they have gone to another worker."""
+        for metric in self._partitioned:
+            gauge = self._gauges[metric.name]
+            at = metric.labels.index("partition")
+            for family in list(gauge.collect()):
+                for sample in family.samples:
+                    labels = [sample.labels[label] for label in metric.labels]
+                    if labels[at] in partitions:
+                        gauge.remove(*labels)
 
     def observe(self, metric: Metric, values: ArrayLike, *labels: str) -> None:
         """Count one value or an array of values into a histogram."""

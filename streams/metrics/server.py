@@ -57,8 +57,8 @@ class MetricsServer:
         app.add_routes(
             [
                 web.get("/metrics", self._metrics),
-                web.get("/healthz", lambda _: _verdict(self._healthy())),
-                web.get("/readyz", lambda _: _verdict(self._ready())),
+                web.get("/healthz", self._health),
+                web.get("/readyz", self._readiness),
             ]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -93,8 +93,14 @@ class MetricsServer:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self._instruments.registry), headers={"Content-Type": content_type})
 
+    async def _health(self, _: web.Request) -> web.Response:
+        return _verdict(self._healthy())
 
-async def _verdict(problem: str | None) -> web.Response:
+    async def _readiness(self, _: web.Request) -> web.Response:
+        return _verdict(self._ready())
+
+
+def _verdict(problem: str | None) -> web.Response:
     if problem is None:
         return web.Response(text="ok\n")
     return web.Response(text=f"{problem}\n", status=503)

@@ -1,0 +1,70 @@
+"""Metrics and health pages as a service of the worker's app: built with it, started and stopped by it.
+
+``observe(settings)`` before the app is made gives its observer; ``serve(app, observations)`` afterwards adds
+the pages. Two lines in ``streams/app.py``, and the app itself knows nothing of Prometheus.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mode import Service
+
+from streams.errors import FlywheelError
+from streams.metrics.instruments import Instruments
+from streams.metrics.observe import EngineView, Observations
+from streams.metrics.server import MetricsServer
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.app import FlywheelApp
+
+log = logging.getLogger(__name__)
+
+
+def observe(settings: Settings) -> Observations:
+    """An observer that counts into instruments of its own."""
+    return Observations(settings, Instruments())
+
+
+def serve(app: FlywheelApp, observations: Observations) -> None:
+    """Let ``app`` serve the pages of what ``observations`` has counted, for as long as it runs."""
+    observations.follow(lambda: _engines(app), lambda: app.status.guarantee)
+    app.add_dependency(Pages(app, observations))
+
+
+def _engines(app: FlywheelApp) -> Mapping[int, EngineView]:
+    engines: dict[int, Any] = {
+        number: partition.engine for number, partition in app.assignment.partitions.items()
+    }
+    return engines
+
+
+class Pages(Service):
+    """Starts and stops the server with the app. A port that is taken ends the worker: it could not be
+    watched."""
+
+    def __init__(self, app: FlywheelApp, observations: Observations) -> None:
+        super().__init__()
+        self._app = app
+        self._server = MetricsServer(
+            app.settings,
+            observations.instruments,
+            healthy=observations.unhealthy,
+            ready=observations.unready,
+            refresh=observations.refresh,
+        )
+
+    async def on_start(self) -> None:
+        try:
+            url = await self._server.start()
+        except FlywheelError as error:
+            self._app.fail(error)
+            return
+        if url is not None:
+            log.warning("metrics at %s/metrics", url)
+
+    async def on_stop(self) -> None:
+        await self._server.stop()

@@ -1,0 +1,238 @@
+"""The catalogue, the instruments and what is observed: names, buckets, counts, health and readiness."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streams.engine import TopicWrites, Writes
+from streams.metrics import catalogue as c
+from streams.metrics.instruments import Instruments
+from streams.metrics.observe import Observations
+from streams.settings import Settings
+
+T0 = 1_700_000_000.0
+
+
+@dataclass
+class Model:
+    auc: float = 0.7
+    log_loss: float = 0.5
+    calibration_error: float = 0.02
+    learned: int = 0
+    drifts: int = 0
+
+
+@dataclass
+class Engine:
+    """What an engine tells; the tests set it."""
+
+    events: dict[str, int] = field(default_factory=dict)
+    waited: dict[str, list[int]] = field(default_factory=dict)
+    model: Model = field(default_factory=Model)
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        return {"events": self.events, "duplicates": {"all": 2}, "changes": {"row-order": 4}}
+
+    def sizes(self) -> tuple[int, int]:
+        return 10, 12_000
+
+    def stamps(self) -> Mapping[str, list[int]]:
+        return self.waited
+
+    def models(self) -> Mapping[str, Model]:
+        return {"quality": self.model}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Scene:
+    """A worker's observations with a clock and one engine in the test's hands."""
+
+    clock: Clock = field(default_factory=Clock)
+    engine: Engine = field(default_factory=Engine)
+    open: bool = True
+
+    def __post_init__(self) -> None:
+        self.seen = Observations(Settings(stall_deadline_ms=60_000), Instruments(), self.clock)
+        self.seen.follow(lambda: {0: self.engine} if self.open else {}, lambda: "exactly_once")
+
+    def value(self, metric: c.Metric, *labels: str) -> float:
+        return self.seen.instruments.value(metric, *labels)
+
+    def checkpoint(self, **topics: TopicWrites) -> None:
+        named = {name.replace("_", "-"): writes for name, writes in topics.items()}
+        self.seen.on_checkpoint(0, 0.004, 3, Writes(topics=named))
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_everything_in_the_catalogue_can_be_scraped() -> None:
+    instruments = Instruments()
+    for metric in c.CATALOGUE:
+        labels = ["x"] * len(metric.labels)
+        if metric.kind == "counter":
+            instruments.add(metric, 1, *labels)
+        elif metric.kind == "histogram":
+            instruments.observe(metric, 0.5, *labels)
+        else:
+            instruments.set(metric, 1, *labels)
+    text = generate_latest(instruments.registry).decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    for metric in c.CATALOGUE:
+        family = families[metric.name.removesuffix("_total")]
+        assert family.documentation == metric.why
+        assert set(family.samples[0].labels) - {"le"} == set(metric.labels)
+
+
+def test_a_histogram_counts_whole_arrays_as_one_by_one() -> None:
+    together, single = Instruments(), Instruments()
+    values = np.random.default_rng(3).exponential(0.1, 500).tolist() + list(c.LATENCY_SECONDS) + [1e9]
+    together.observe(c.LATENCY, values, "row-order")
+    for value in values:
+        single.observe(c.LATENCY, value, "row-order")
+
+    def buckets(of: Instruments) -> dict[str, float]:
+        families = text_string_to_metric_families(generate_latest(of.registry).decode())
+        samples = next(f for f in families if f.name == c.LATENCY.name).samples
+        return {s.labels.get("le", s.name): s.value for s in samples if not s.name.endswith("_sum")}
+
+    assert buckets(together) == buckets(single)
+    for bound in c.LATENCY_SECONDS:  # a value equal to a bound lies within it
+        assert buckets(together)[str(bound)] == sum(value <= bound for value in values)
+    assert buckets(together)["+Inf"] == len(values)
+
+
+def test_counts_are_taken_at_checkpoints_and_only_once(scene: Scene) -> None:
+    scene.engine.events = {"impression": 5}
+    assert scene.value(c.EVENTS, "impression") == 0
+    scene.checkpoint()
+    scene.checkpoint()
+    assert scene.value(c.EVENTS, "impression") == 5
+    scene.engine.events = {"impression": 7, "search": 1}
+    scene.seen.refresh()
+    assert scene.value(c.EVENTS, "impression") == 7
+    assert scene.value(c.EVENTS, "search") == 1
+    assert scene.value(c.DUPLICATES) == 2
+    assert scene.value(c.CHANGES, "row-order") == 4
+
+
+def test_the_last_checkpoint_of_a_partition_that_closes_is_counted(scene: Scene) -> None:
+    scene.engine.events = {"impression": 5}
+    scene.checkpoint()
+    scene.open = False  # taken from the open partitions before its last checkpoint
+    scene.engine.events = {"impression": 9}
+    scene.checkpoint()
+    assert scene.value(c.EVENTS, "impression") == 9
+
+
+def test_a_rebuilt_partition_counts_on_from_where_the_old_one_was(scene: Scene) -> None:
+    scene.engine.events = {"impression": 5}
+    scene.checkpoint()
+    scene.seen.on_event("revoked", "0")
+    scene.seen.on_recovery(0, 0.5, 100)
+    scene.engine = Engine(events={"impression": 3})
+    scene.checkpoint()
+    assert scene.value(c.EVENTS, "impression") == 8
+
+
+def test_latency_is_from_the_record_to_its_commit(scene: Scene) -> None:
+    scene.engine.waited = {"row-order": [int(T0 * 1_000) - 40, int(T0 * 1_000) + 5]}  # a clock that is ahead
+    scene.checkpoint()
+    assert scene.value(c.LATENCY, "row-order") == 2
+    text = generate_latest(scene.seen.instruments.registry).decode()
+    total = next(line for line in text.splitlines() if line.startswith(f"{c.LATENCY.name}_sum"))
+    assert math.isclose(float(total.rsplit(" ", 1)[1]), 0.040, abs_tol=1e-6)
+
+
+def test_written_records_and_bytes(scene: Scene) -> None:
+    scene.checkpoint(
+        row_order=TopicWrites(keys=[b"p1", b"p2"], values=[b"12345", None]),
+        flywheel_state=TopicWrites(keys=[b"p1"], values=[b"123"]),
+    )
+    assert scene.value(c.WRITTEN, "row-order") == 2
+    assert scene.value(c.WRITTEN_BYTES, "row-order") == 9
+    assert scene.value(c.WRITTEN_BYTES, "flywheel-state") == 5
+
+
+def test_partitions_that_recover_side_by_side_take_their_time_once(scene: Scene) -> None:
+    scene.clock.now = T0 + 2
+    scene.seen.on_recovery(0, 2.0, 1_000)
+    scene.clock.now = T0 + 3
+    scene.seen.on_recovery(1, 3.0, 500)
+    scene.clock.now = T0 + 10
+    scene.seen.on_recovery(2, 1.0, 10)
+    assert scene.value(c.RECOVERY_TIME) == pytest.approx(4.0)
+    assert scene.value(c.RECOVERY_RECORDS) == 1_510
+    assert scene.value(c.RECOVERY) == 3
+
+
+def test_ready_when_all_that_is_assigned_is_rebuilt(scene: Scene) -> None:
+    assert scene.seen.unready() is not None
+    scene.seen.on_event("assigned", "0,1")
+    assert "[0, 1]" in str(scene.seen.unready())
+    scene.seen.on_recovery(0, 0.1, 0)
+    assert scene.value(c.RECOVERING) == 1
+    scene.seen.on_recovery(1, 0.1, 0)
+    assert scene.seen.unready() is None
+    assert scene.value(c.ASSIGNED) == 2
+    scene.seen.on_event("revoked", "0,1")
+    scene.seen.on_event("assigned", "0")
+    assert scene.seen.unready() is not None
+
+
+def test_a_worker_without_partitions_is_ready(scene: Scene) -> None:
+    scene.seen.on_event("assigned", "")
+    assert scene.seen.unready() is None
+
+
+def test_unhealthy_when_there_is_lag_and_nothing_moves(scene: Scene) -> None:
+    scene.seen.on_lag(0, "viewing-events", 100)
+    assert scene.seen.unhealthy() is None
+    scene.clock.now += 61
+    assert "100 records" in str(scene.seen.unhealthy())
+    scene.seen.on_applied(0, "viewing-events", 10, 0.001)
+    assert scene.seen.unhealthy() is None
+
+
+def test_silence_without_lag_is_healthy(scene: Scene) -> None:
+    scene.seen.on_lag(0, "viewing-events", 0)
+    scene.clock.now += 3_600
+    assert scene.seen.unhealthy() is None
+
+
+def test_a_failed_worker_is_unhealthy_and_a_fenced_partition_alone_is_not(scene: Scene) -> None:
+    scene.seen.on_event("fenced", "another worker took partition 0 over")
+    assert scene.seen.unhealthy() is None
+    scene.seen.on_event("failed", "StalledError")
+    assert "StalledError" in str(scene.seen.unhealthy())
+
+
+def test_gauges_of_a_partition_leave_with_it(scene: Scene) -> None:
+    scene.seen.on_lag(0, "viewing-events", 3)
+    scene.seen.on_lag(1, "viewing-events", 4)
+    scene.seen.refresh()
+    assert scene.value(c.PROFILES, "0") == 10
+    assert scene.value(c.AUC, "quality", "0") == 0.7
+    assert scene.value(c.GUARANTEE, "exactly_once") == 1
+    scene.open = False
+    scene.seen.on_event("revoked", "0")
+    text = generate_latest(scene.seen.instruments.registry).decode()
+    assert 'partition="0"' not in text
+    assert 'partition="1"' in text
