@@ -1,0 +1,12 @@
+"""The learning core of Flywheel: pure, without Kafka, clock, files or globals. Read it in this order.
+
+compiled.py             how loops become machine code
+bayesian_logistic.py    the learner behind both surfaces, with its own uncertainty
+quality.py              will this row be played well? features, prior, pipeline
+demand.py               from which row will the next quality play come? the mixture that orders the page
+hazard.py               will this profile leave? features, prior, pipeline
+folding.py              a linear pipeline as one dot product
+registry.py             any River classifier, by name, under one interface
+evaluation.py           rolling AUC, log loss and calibration: predict, then learn
+drift.py                ADWIN on the loss
+"""
