@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from streams.transport.batch import RecordBatch
 
 Headers = list[tuple[str, bytes]]
@@ -27,13 +30,13 @@ class TopicWrites:
 class Writes:
     """All that one checkpoint sends, by topic; every record goes to the engine's own partition number.
 
-    ``events`` counts the input records behind it, ``oldest_ms`` is the smallest broker timestamp of a record whose decision
-    waits here (for the event-to-decision histogram), or ``None``.
+    ``events`` counts the input records behind it. ``stamps`` has, by topic of decisions, the broker timestamps (ms) of the
+    records that caused them, for the event-to-decision histogram.
     """
 
     topics: dict[str, TopicWrites] = field(default_factory=dict)
     events: int = 0
-    oldest_ms: int | None = None
+    stamps: dict[str, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:

@@ -37,7 +37,9 @@ class RecordBatch:
 
     def __post_init__(self) -> None:
         if self.start > self.end:
-            raise ValueError(f"batch of {self.topic}-{self.partition} ends ({self.end}) before it starts ({self.start})")
+            raise ValueError(
+                f"batch of {self.topic}-{self.partition} ends ({self.end}) before it starts ({self.start})"
+            )
         if self.records and not self.start <= self.records[0].offset <= self.records[-1].offset < self.end:
             raise ValueError(
                 f"records {self.records[0].offset}..{self.records[-1].offset} of {self.topic}-{self.partition} "

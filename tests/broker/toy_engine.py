@@ -1,8 +1,8 @@
 """A toy engine whose right answer can be computed from the input log alone: per profile a version and a sum.
 
-Every event writes one record {"profile_id", "version", "offset"} to ``row-order``; versions count up by one. The
-changelog row of a profile holds version, the sum of the offsets applied and, per topic, the last offset applied, by which
-events that come a second time are skipped (needed where there are no transactions).
+Every event writes one record {"profile_id", "version", "offset"} to ``row-order``; versions count up by one.
+The changelog row of a profile holds version, the sum of the offsets applied and, per topic, the last offset
+applied, by which events that come a second time are skipped (needed where there are no transactions).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from streams.transport.batch import RecordBatch
 
 
 class ToyEngine:
-    """Counts. ``value`` of an event is not looked at, except for ``{"pad": n}``: its output is n bytes longer."""
+    """Counts. ``value`` of an event is not looked at, except for ``{"pad": n}``: its output is n bytes
+    longer."""
 
     def __init__(self, settings: Settings) -> None:
         self._state_topic = settings.state_topic
@@ -27,7 +28,6 @@ class ToyEngine:
         self._dirty: set[bytes] = set()
         self._outputs = TopicWrites()
         self._events = 0
-        self._oldest_ms: int | None = None
 
     def apply(self, batch: RecordBatch, now_ms: int) -> None:
         for record in batch.records:
@@ -47,8 +47,6 @@ class ToyEngine:
                 decision["pad"] = "x" * int(orjson.loads(record.value)["pad"])
             self._outputs.keys.append(key)
             self._outputs.values.append(orjson.dumps(decision))
-            if self._oldest_ms is None or record.timestamp < self._oldest_ms:
-                self._oldest_ms = record.timestamp
 
     def tick(self, now_ms: int) -> None:
         """A toy has no sense of time."""
@@ -57,7 +55,7 @@ class ToyEngine:
         return len(self._outputs.keys) + len(self._dirty)
 
     def drain(self) -> Writes:
-        writes = Writes(events=self._events, oldest_ms=self._oldest_ms)
+        writes = Writes(events=self._events)
         if self._outputs.keys:
             writes.topics[topics.ROW_ORDER] = self._outputs
         if self._dirty:
@@ -65,7 +63,7 @@ class ToyEngine:
             writes.topics[self._state_topic] = TopicWrites(
                 list(dirty), [orjson.dumps(self.rows[key]) for key in dirty]
             )
-        self._outputs, self._dirty, self._events, self._oldest_ms = TopicWrites(), set(), 0, None
+        self._outputs, self._dirty, self._events = TopicWrites(), set(), 0
         return writes
 
     def restore(self, keys: list[bytes], values: list[bytes | None]) -> None:

@@ -1,0 +1,149 @@
+"""Encodes decisions as the contract's records, and dead letters as they came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from models.hazard import FEATURES as CHURN_FEATURES
+from models.quality import FEATURES as QUALITY_FEATURES
+from streams.engine import Headers
+from streams.events.decode import Reject
+from streams.loop import DEMAND_REASON
+from streams.profiles.parameters import Array
+from streams.settings import DAY_MS
+
+BANDS = ("low", "medium", "high")
+ROW_MODEL = "quality"
+CHURN_MODEL = "hazard"
+DEMAND = "demand"
+"""The reason of a row that moved because of where this profile's plays go, not of how good the row is."""
+
+Cause = dict[str, Any]
+
+
+def cause(event_id: str, topic: str, partition: int, offset: int) -> Cause:
+    """What made a decision change: an event, and where it stands in the log."""
+    return {"event_id": event_id, "topic": topic, "partition": partition, "offset": offset}
+
+
+def encode_row_orders(decisions: Array, profiles: list[str], causes: list[Cause], names: Array) -> list[bytes]:
+    """``row-order`` records of these decisions; ``names`` are the partition's row ids by index (an object array)."""
+    width = len(names)
+    order = names[decisions["order"][:, :width]].tolist()
+    previous = names[decisions["previous"][:, :width]].tolist()
+    scores = decisions["scores"].tolist()
+    moved = decisions["reason_row"].tolist()
+    features = decisions["reason_feature"].tolist()
+    parts = decisions["reason"].tolist()
+    encoded = []
+    for i, (ts, version, model, explore, propensity, n, before) in enumerate(
+        zip(
+            *(
+                decisions[field].tolist()
+                for field in ("ts", "version", "model", "explore", "propensity", "rows", "previous_rows")
+            ),
+            strict=True,
+        )
+    ):
+        encoded.append(
+            orjson.dumps(
+                {
+                    "profile_id": profiles[i],
+                    "ts": ts,
+                    "version": version,
+                    "cause": causes[i],
+                    "model": {"name": ROW_MODEL, "version": model},
+                    "explore": explore == 1,
+                    "propensity": propensity,
+                    "rows": order[i][:n],
+                    "scores": scores[i][:n],
+                    "previous": previous[i][:before] if before else None,
+                    "reasons": [
+                        {
+                            "row_id": names[row],
+                            "feature": DEMAND if feature == DEMAND_REASON else QUALITY_FEATURES[feature],
+                            "contribution": part,
+                        }
+                        for row, feature, part in zip(moved[i], features[i], parts[i], strict=True)
+                        if row >= 0
+                    ],
+                }
+            )
+        )
+    return encoded
+
+
+def encode_churn_scores(
+    decisions: Array, profiles: list[str], causes: list[Cause], horizon_ms: int
+) -> list[bytes]:
+    """``churn-scores`` records of these decisions."""
+    features = decisions["reason_feature"].tolist()
+    parts = decisions["reason"].tolist()
+    encoded = []
+    for i, (ts, version, model, probability, had_previous, previous, band) in enumerate(
+        zip(
+            *(
+                decisions[field].tolist()
+                for field in ("ts", "version", "model", "probability", "had_previous", "previous_p", "band")
+            ),
+            strict=True,
+        )
+    ):
+        encoded.append(
+            orjson.dumps(
+                {
+                    "profile_id": profiles[i],
+                    "ts": ts,
+                    "version": version,
+                    "cause": causes[i],
+                    "model": {"name": CHURN_MODEL, "version": model},
+                    "explore": False,
+                    "propensity": 1.0,
+                    "probability": round(probability, 4),
+                    "horizon_days": horizon_ms / DAY_MS,
+                    "band": BANDS[band],
+                    "previous": round(previous, 4) if had_previous else None,
+                    "drivers": [
+                        {"feature": CHURN_FEATURES[feature], "contribution": part}
+                        for feature, part in zip(features[i], parts[i], strict=True)
+                        if feature >= 0
+                    ],
+                }
+            )
+        )
+    return encoded
+
+
+def encode_prediction(profile: str, event_id: str, ts: int, row: str, probability: float, offset: int) -> bytes:
+    """A record of the internal predictions topic."""
+    return orjson.dumps(
+        {
+            "event_id": event_id,
+            "profile_id": profile,
+            "ts": ts,
+            "row_id": row,
+            "probability": round(probability, 6),
+            "offset": offset,
+        }
+    )
+
+
+def dead_letter_headers(topic: str, partition: int, offset: int, reject: Reject) -> Headers:
+    """Where a dead letter came from, and why it is one. Its key and value are the bytes as they came."""
+    return [
+        ("topic", topic.encode()),
+        ("partition", b"%d" % partition),
+        ("offset", b"%d" % offset),
+        ("reason", reject.reason.encode()),
+        ("detail", reject.detail.encode()),
+    ]
+
+
+def row_names(rows: list[str]) -> Array:
+    """Row ids by index, as an array that can be indexed by a page."""
+    names = np.empty(len(rows), object)
+    names[:] = rows
+    return names

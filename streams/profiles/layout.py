@@ -1,0 +1,219 @@
+"""The columns of a profile, a title and a partition: one packed record each, which is also their changelog form.
+
+Everything is fixed size, so that the compiled loop works on plain memory, a changelog record is a copy of a row, and the
+memory of a partition is a product. Sizes with their arithmetic stand beside the limits; ``tests/profiles`` asserts them.
+
+A field is only ever added, never changed in place: ``state.codec`` reads an older record by field names.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from models.hazard import FEATURES as CHURN_FEATURES
+from models.quality import FEATURES as QUALITY_FEATURES
+
+LAYOUT_VERSION = 1
+
+MAX_ROWS = 32
+"""Rows a home page may choose from. 4 float32 per row and profile: 512 bytes of a profile."""
+DEDUP_EVENTS = 24
+"""Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 24 events counts once."""
+PLAYBACKS = 3
+"""Playbacks open at once per profile (more than one screen); the one silent for longest gives way to a fourth."""
+INTERVALS = 6
+"""Played intervals kept per open playback; a seventh closes the gap between the two nearest (counted as not watched)."""
+PENDING = 10
+"""Impressions of a profile that await their outcome; an eleventh resolves the oldest as ignored."""
+SNAPSHOTS = 3
+"""Churn predictions of a profile that await their label; a new one every horizon / SNAPSHOTS at most."""
+HALF_LIVES_DAYS = (1.0, 7.0, 30.0)
+"""Half-lives of every behaviour counter."""
+MAX_POSITIONS = 16
+"""Vertical positions with a rate of their own; lower ones share the last."""
+FEATURE_SCALE = 1024.0
+"""Waiting feature vectors are kept as int16 in units of 1/1024: +-32 at a precision of 0.001."""
+
+
+class Counter(IntEnum):
+    """Decayed behaviour counters, each with every half-life."""
+
+    SESSIONS = 0
+    WATCHED_HOURS = 1
+    PLAYS = 2
+    QUALITY_PLAYS = 3
+    COMPLETES = 4
+    SKIPS = 5
+    PAUSES = 6
+    REWINDS = 7
+    SEARCHES = 8
+    SEARCHES_WITHOUT_PLAY = 9
+    IMPRESSIONS = 10
+    BROWSES = 11
+    RATINGS = 12
+    LIST_CHANGES = 13
+    TRAILERS = 14
+    DEVICE_CHANGES = 15
+    PLACE_CHANGES = 16
+    PAYMENT_FAILURES = 17
+
+
+class RowStat(IntEnum):
+    """Decayed per profile and row."""
+
+    PLAYS_SHORT = 0
+    PLAYS_LONG = 1
+    SEEN_LONG = 2
+    QUALITY_LONG = 3
+
+
+class Subscription(IntEnum):
+    """What the subscription topic last said of a profile."""
+
+    UNKNOWN = 0
+    ACTIVE = 1
+    PAUSED = 2
+    PAYMENT_FAILED = 3
+    CANCELLED = 4
+
+
+PROFILE = np.dtype(
+    [
+        # who and where in the log
+        ("born", "u1"),
+        ("key_hash", "u8"),
+        ("offsets", "i8", (2,)),  # the last record applied, of viewing-events and subscription-events
+        ("events", "u4"),
+        ("recent", "u8", (DEDUP_EVENTS,)),
+        # time
+        ("first_ts", "i8"),
+        ("last_ts", "i8"),  # the counters are as of this time
+        ("active_ts", "i8"),  # last viewing event: a renewal is no sign of life
+        # session
+        ("session_start", "i8"),
+        ("sessions", "u4"),
+        ("session_events", "u4"),
+        ("session_watched_s", "f4"),
+        ("in_session", "u1"),
+        ("device", "u1"),
+        ("place", "u4"),
+        ("open_search", "u1"),
+        # behaviour
+        ("counters", "f4", (len(HALF_LIVES_DAYS), len(Counter))),
+        ("watched_s", "f8"),  # all time, for the oracle and for people
+        # subscription
+        ("subscription", "u1"),
+        ("subscription_ts", "i8"),
+        ("plan_changed_ts", "i8"),
+        ("renewal_ts", "i8"),
+        # playbacks under way
+        ("play_id", "u8", (PLAYBACKS,)),
+        ("play_ts", "i8", (PLAYBACKS,)),
+        ("play_title", "i4", (PLAYBACKS,)),
+        ("play_row", "i1", (PLAYBACKS,)),  # 1 + row, 0 is none
+        ("play_playing", "u1", (PLAYBACKS,)),
+        ("play_quality", "u1", (PLAYBACKS,)),
+        ("play_pending", "i1", (PLAYBACKS,)),  # 1 + index of the impression that led to it
+        ("play_intervals", "u1", (PLAYBACKS,)),
+        ("play_duration_s", "f4", (PLAYBACKS,)),
+        ("play_position_s", "f4", (PLAYBACKS,)),
+        ("play_watched_s", "f4", (PLAYBACKS,)),
+        ("play_from", "f4", (PLAYBACKS, INTERVALS)),
+        ("play_to", "f4", (PLAYBACKS, INTERVALS)),
+        # impressions that await their outcome
+        ("pending_row", "i1", (PENDING,)),  # 1 + row, 0 is free
+        ("pending_position", "u1", (PENDING,)),
+        ("pending_ts", "i8", (PENDING,)),
+        ("pending_playing", "u1", (PENDING,)),
+        ("pending_p", "f4", (PENDING,)),
+        ("pending_x", "i2", (PENDING, len(QUALITY_FEATURES))),
+        # rows
+        ("rows", "f4", (MAX_ROWS, len(RowStat))),
+        ("profile_short", "f4", (2,)),  # decayed seen, quality; short half-life
+        ("profile_long", "f4", (2,)),
+        ("last_row", "i1"),  # 1 + row of the last quality play
+        # last decisions
+        ("row_version", "u4"),
+        ("explore_row", "i1"),  # 1 + row shown higher than earned in this session
+        ("ordered", "u1"),  # how many entries of order and shown are valid
+        ("order", "i1", (MAX_ROWS,)),  # by score, with hysteresis
+        ("shown", "i1", (MAX_ROWS,)),  # as emitted
+        ("shown_n", "u1"),
+        ("churn_version", "u4"),
+        ("churn_p", "f4"),
+        ("churn_band", "u1"),
+        # churn predictions that await their label
+        ("snapshot_ts", "i8", (SNAPSHOTS,)),
+        ("snapshot_state", "u1", (SNAPSHOTS,)),  # 0 free, 1 silent so far, 2 came back, 3 cancelled
+        ("snapshot_p", "f4", (SNAPSHOTS,)),
+        ("snapshot_x", "i2", (SNAPSHOTS, len(CHURN_FEATURES))),
+        ("last_snapshot_ts", "i8"),
+    ],
+    align=True,
+)
+"""One profile. Zero bytes are a profile that has not been born."""
+
+TITLE = np.dtype(
+    [
+        ("seen", "f4"),
+        ("quality", "f4"),
+        ("duration_s", "f4"),
+        ("row", "i1"),  # 1 + row by the catalog's tags, 0 is none
+    ],
+    align=True,
+)
+"""One title: decayed outcomes of its impressions."""
+
+PARTITION = np.dtype(
+    [
+        ("stream_ts", "i8"),  # the largest event time, bounded by the broker's clock
+        ("slots", "i8"),  # slots of profiles, free ones included
+        ("sweep_ts", "i8"),  # when silent profiles were last visited
+        ("sweep_cursor", "i8"),
+        ("sweep_left", "i8"),
+        ("decay_ts", "i8"),
+        ("seen", "f8"),
+        ("quality", "f8"),
+        ("row_seen", "f8", (MAX_ROWS,)),
+        ("row_quality", "f8", (MAX_ROWS,)),
+        ("row_appeal", "f8", (MAX_ROWS,)),  # running mean of the title rates that the row shows
+        ("row_appeal_n", "f8", (MAX_ROWS,)),
+        ("demand_short", "f8", (MAX_ROWS,)),
+        ("demand_long", "f8", (MAX_ROWS,)),
+        ("after", "f8", (MAX_ROWS, MAX_ROWS)),  # next quality play's row, after a quality play in a row
+        ("position_seen", "f8", (MAX_POSITIONS,)),
+        ("position_quality", "f8", (MAX_POSITIONS,)),
+        ("mix", "f8", (8,)),  # weights of the demand mixture
+    ],
+    align=True,
+)
+"""What a partition knows of its audience as a whole."""
+
+DECISION = np.dtype(
+    [
+        ("kind", "u1"),
+        ("explore", "u1"),
+        ("band", "u1"),
+        ("rows", "u1"),
+        ("had_previous", "u1"),
+        ("slot", "i4"),
+        ("event", "i4"),  # index in the batch, -1: time passed
+        ("model", "u4"),  # version of the model that decided
+        ("version", "u4"),
+        ("ts", "i8"),
+        ("propensity", "f8"),
+        ("probability", "f8"),
+        ("previous_p", "f8"),
+        ("order", "i1", (MAX_ROWS,)),
+        ("previous", "i1", (MAX_ROWS,)),
+        ("previous_rows", "u1"),
+        ("scores", "f8", (MAX_ROWS,)),
+        ("reason_row", "i1", (3,)),
+        ("reason_feature", "i1", (3,)),
+        ("reason", "f8", (3,)),
+    ],
+    align=True,
+)
+"""A decision on its way out of the loop; never stored."""

@@ -1,0 +1,104 @@
+"""Slots: which record belongs to which profile, memory that grows by steps, places that are used again."""
+
+from __future__ import annotations
+
+import heapq
+
+import numpy as np
+
+from streams.errors import InvariantError
+from streams.profiles.parameters import Array
+
+FIRST_CAPACITY = 1_024
+GROWTH = 1.25
+"""Memory is copied log(n)/log(1.25) times in all; pages not yet used cost nothing (the system gives zeroed pages lazily)."""
+
+
+class Store:
+    """Records of one kind by name.
+
+    ``records`` is the array (its length is the capacity), ``dirty`` marks records that changed since the last ``take_dirty``.
+    """
+
+    def __init__(self, dtype: np.dtype[np.void]) -> None:
+        self.records: Array = np.zeros(FIRST_CAPACITY, dtype)
+        self.dirty: Array = np.zeros(FIRST_CAPACITY, np.uint8)
+        self.slots: dict[str, int] = {}
+        self.names: list[str | None] = []
+        self._free: list[int] = []
+        self._removed: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def slot(self, name: str) -> int:
+        """The slot of ``name``, a new one (all zero) when it has none."""
+        slot = self.slots.get(name)
+        return self.add(name) if slot is None else slot
+
+    def add(self, name: str) -> int:
+        """Give ``name`` a slot."""
+        if self._free:
+            slot = heapq.heappop(self._free)  # the smallest: the same after a recovery
+            self.names[slot] = name
+        else:
+            slot = len(self.names)
+            self.names.append(name)
+            if slot == len(self.records):
+                self._grow()
+        self.slots[name] = slot
+        self._removed.pop(name, None)
+        return slot
+
+    def place(self, name: str, slot: int) -> None:
+        """Give ``name`` this very slot (recovery of records whose slot others refer to)."""
+        if slot < len(self.names) and self.names[slot] not in (None, name):
+            raise InvariantError(f"slot {slot} belongs to {self.names[slot]!r}, the changelog gives it to {name!r} too")
+        while len(self.names) <= slot:
+            self.names.append(None)
+            if len(self.names) > len(self.records):
+                self._grow()
+        self.names[slot] = name
+        self.slots[name] = slot
+
+    def restored(self, slots: int) -> None:
+        """All is placed; there were ``slots`` slots in use or free when it was saved."""
+        while len(self.names) < slots:
+            self.names.append(None)
+            if len(self.names) > len(self.records):
+                self._grow()
+        self._free = [slot for slot, name in enumerate(self.names) if name is None]
+
+    def remove(self, name: str) -> None:
+        """Forget ``name``: its record is zeroed, its slot used again, and the changelog gets a tombstone."""
+        slot = self.slots.pop(name)
+        self.records[slot] = np.zeros((), self.records.dtype)
+        self.dirty[slot] = 0
+        self.names[slot] = None
+        heapq.heappush(self._free, slot)
+        self._removed[name] = None
+
+    def forget(self, name: str) -> None:
+        """Write a tombstone for a name that has no record here."""
+        self._removed[name] = None
+
+    def take_dirty(self) -> tuple[Array, list[str]]:
+        """Slots that changed and names that were removed since the last call."""
+        changed = np.flatnonzero(self.dirty[: len(self.names)])
+        self.dirty[changed] = 0
+        removed = list(self._removed)
+        self._removed.clear()
+        return changed, removed
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the records in use, without the index by name."""
+        return len(self.names) * self.records.dtype.itemsize
+
+    def _grow(self) -> None:
+        capacity = int(len(self.records) * GROWTH)
+        records = np.zeros(capacity, self.records.dtype)
+        records[: len(self.records)] = self.records
+        dirty = np.zeros(capacity, np.uint8)
+        dirty[: len(self.dirty)] = self.dirty
+        self.records, self.dirty = records, dirty

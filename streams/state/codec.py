@@ -1,0 +1,125 @@
+"""The records of the state changelog: profiles, blocks of titles, names of titles, and the partition with its models.
+
+| key | value |
+| --- | --- |
+| ``p`` + profile id | header, bitmap, words: one profile's record without its zeros (``packing``) |
+| ``n`` + title id | header: the title's slot |
+| ``t`` + block number | header, raw words: the records of 64 titles |
+| ``m`` | a pickle: the partition's record, its rows, its models and their outcomes not yet learned |
+
+The header is one word: layout version, kind, and slot, so that a newer program knows what it reads. A record of an older layout is read
+by its field names; one of a newer layout, or one that does not fit, ends recovery with an error.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.errors import RecoveryError
+from streams.profiles.layout import LAYOUT_VERSION, PROFILE, TITLE
+from streams.profiles.parameters import Array
+from streams.profiles.store import Store
+from streams.state.packing import WORD, pack, unpack_many
+
+PROFILE_KEY, TITLE_NAME_KEY, TITLES_KEY, MODEL_KEY = b"p", b"n", b"t", b"m"
+TITLES_PER_BLOCK = 64
+
+PROFILE_LAYOUTS: dict[int, np.dtype[np.void]] = {LAYOUT_VERSION: PROFILE}
+"""Every layout that can be read, by version: an older one stays here for as long as a changelog may hold its records."""
+
+
+def header(slots: Array, version: int = LAYOUT_VERSION) -> Array:
+    """The header words of records in these slots."""
+    return (np.uint64(version) << np.uint64(56)) | slots.astype(np.uint64)
+
+
+def read_header(word: int) -> tuple[int, int]:
+    """Layout version and slot."""
+    return word >> 56, word & 0xFFFFFFFF
+
+
+def words_of(records: Array) -> Array:
+    """The records as a table of 8-byte words, without copying."""
+    return records.view(np.uint64).reshape(len(records), records.dtype.itemsize // WORD)
+
+
+def encode_profiles(store: Store, slots: Array) -> tuple[list[bytes], list[bytes]]:
+    """Keys and values of the changelog for the profiles in ``slots``."""
+    if not len(slots):
+        return [], []
+    words = words_of(store.records)
+    room = len(slots) * (1 + words.shape[1] + (words.shape[1] + 63) // 64)
+    out = np.empty(room, np.uint64)
+    ends = np.empty(len(slots), np.int64)
+    used = pack(words, slots, header(slots), out, ends)
+    packed = out[:used].tobytes()
+    bounds = [0, *(ends * WORD).tolist()]
+    names = store.names
+    keys = [b"p" + names[slot].encode() for slot in slots.tolist()]  # type: ignore[union-attr]  # a dirty slot has a name
+    return keys, [packed[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None:
+    """Put profiles back where they were. Raises ``RecoveryError`` for a record that cannot be read."""
+    slots = np.empty(len(names), np.int64)
+    lengths = np.empty(len(names), np.int64)
+    for i, (name, value) in enumerate(zip(names, values, strict=True)):
+        version, slot = read_header(int.from_bytes(value[:WORD], "little"))
+        if len(value) % WORD or version not in PROFILE_LAYOUTS:
+            raise RecoveryError(
+                f"the changelog record of profile {name!r} ({len(value)} bytes, layout {version}) cannot be read: this program reads "
+                f"layouts {sorted(PROFILE_LAYOUTS)}"
+            )
+        if version != LAYOUT_VERSION:
+            value = _modern(name, value, version, slot)
+            values[i] = value
+        if store.slots.get(name) != slot:
+            store.place(name, slot)
+        slots[i] = slot
+        lengths[i] = len(value) // WORD
+    packed = np.frombuffer(b"".join(values), np.uint64)
+    ends = np.cumsum(lengths)
+    bad = unpack_many(packed, ends - lengths + 1, ends, slots, words_of(store.records))
+    if bad >= 0:
+        raise RecoveryError(f"the changelog record of profile {names[bad]!r} is damaged: its length does not fit its bitmap")
+
+
+def _modern(name: str, value: bytes, version: int, slot: int) -> bytes:
+    """A record of an older layout, as one of today's: fields by name, what is new is zero."""
+    old = np.zeros(1, PROFILE_LAYOUTS[version])
+    packed = np.frombuffer(value, np.uint64)
+    if unpack_many(packed, np.array([1]), np.array([len(packed)]), np.array([0]), words_of(old)) >= 0:
+        raise RecoveryError(f"the changelog record of profile {name!r} (layout {version}) is damaged")
+    new = np.zeros(1, PROFILE)
+    for field in old.dtype.names or ():
+        if field in (new.dtype.names or ()):
+            target = new[field]
+            part = tuple(slice(0, min(a, b)) for a, b in zip(target.shape, old[field].shape, strict=True))
+            target[part] = old[field][part]
+    out = np.empty(1 + words_of(new).shape[1] * 2, np.uint64)
+    used = pack(words_of(new), np.array([0]), header(np.array([slot])), out, np.empty(1, np.int64))
+    return out[:used].tobytes()
+
+
+def encode_titles(store: Store, changed: Array, named: list[str]) -> tuple[list[bytes], list[bytes]]:
+    """Changelog of titles: the names that are new, and every block with a changed record."""
+    keys = [TITLE_NAME_KEY + name.encode() for name in named]
+    values = [header(np.array([store.slots[name]])).tobytes() for name in named]
+    for block in np.unique(changed // TITLES_PER_BLOCK).tolist():
+        start = block * TITLES_PER_BLOCK
+        records = store.records[start : min(start + TITLES_PER_BLOCK, len(store.names))]
+        keys.append(TITLES_KEY + str(block).encode())
+        values.append(header(np.array([block])).tobytes() + records.tobytes())
+    return keys, values
+
+
+def decode_title_block(store: Store, value: bytes) -> None:
+    """Put a block of title records back; their names come by their own records, before or after."""
+    version, block = read_header(int.from_bytes(value[:WORD], "little"))
+    body = value[WORD:]
+    if version != LAYOUT_VERSION or len(body) % TITLE.itemsize:
+        raise RecoveryError(f"block {block} of the titles ({len(value)} bytes, layout {version}) cannot be read")
+    records = np.frombuffer(body, TITLE)
+    start = block * TITLES_PER_BLOCK
+    store.restored(start + len(records))
+    store.records[start : start + len(records)] = records
