@@ -1,10 +1,11 @@
 """The partitions of this worker, from assignment to revocation, and the agent that feeds them.
 
-Responsible for: opening a partition (fence, recover, place) when the group assigns it, dealing its batches out,
-seeking when a batch does not follow, letting time pass, and closing it when the group takes it away.
+Responsible for: opening a partition (fence, recover, place) when the group assigns it, dealing its batches
+out, seeking when a batch does not follow, letting time pass, and closing it when the group takes it away.
 
-Opening happens beside the agent, so that a partition that recovers holds up no other; until it is placed nothing of
-it is fetched. A rebalance closes all and opens all again: simple, and a kept partition costs only its recovery.
+Opening happens beside the agent, so that a partition that recovers holds up no other; until it is placed
+nothing of it is fetched. A rebalance closes all and opens all again: simple, and a kept partition costs only
+its recovery.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Assignment:
         self._saving: dict[int, asyncio.Task[None]] = {}
         self._recovering = asyncio.Semaphore(OPEN_AT_ONCE)
 
-    # --- assigned and revoked ------------------------------------------------------------------------------------
+    # --- assigned and revoked ------------------------------------------------------------------------------
 
     def assign(self, assigned: Iterable[Any]) -> None:
         """Begin to open every partition number of ``assigned`` (topic, partition) pairs that is not open yet.
@@ -134,8 +135,9 @@ class Assignment:
     async def release(self, numbers: Iterable[int] | None = None, *, keep: bool = True) -> None:
         """Close these partitions (all by default): the checkpoint under way ends, what is pending is saved.
 
-        A partition that was fenced meanwhile is let go with a warning: its next owner does that work. ``keep=False``
-        saves nothing more (the worker has failed). Raises ``CheckpointError`` when pending work could not be saved.
+        A partition that was fenced meanwhile is let go with a warning: its next owner does that work.
+        ``keep=False`` saves nothing more (the worker has failed). Raises ``CheckpointError`` when pending
+        work could not be saved.
         """
         wanted = set(self.partitions) | set(self.opening) if numbers is None else set(numbers)
         for number in wanted:
@@ -165,13 +167,15 @@ class Assignment:
             elif isinstance(result, BaseException):
                 raise result
 
-    # --- at work -------------------------------------------------------------------------------------------------
+    # --- at work -------------------------------------------------------------------------------------------
 
     async def take(self, batch: FetchedBatch) -> None:
-        """Apply one batch, or seek when it does not follow. Raises ``CheckpointError`` when the partition is broken."""
+        """Apply one batch, or seek when it does not follow. Raises ``CheckpointError`` when the partition is
+        broken."""
         partition = self.partitions.get(batch.partition)
         if partition is None or batch.rewinds < self._consumer().rewinds(batch.topic, batch.partition):
-            # Fetched before a revocation or a seek: nothing is lost, as placing begins where the partition stands.
+            # Fetched before a revocation or a seek: nothing is lost, as placing begins where the partition
+            # stands.
             self._observer.on_dropped(batch.partition, batch.topic, len(batch.records))
             return
         try:
@@ -185,13 +189,14 @@ class Assignment:
         await partition.room()
 
     async def _rewind(self, partition: Partition, topic: str) -> None:
-        """Send the consumer to where the partition stands, or to the log's beginning if that place is deleted."""
+        """Send the consumer to where the partition stands, or to the log's beginning if that place is
+        deleted."""
         (beginning,) = (await self._earliest(topic, partition.number)).values()
         if beginning > partition.next[topic]:
             lost = partition.skip(topic, beginning)
             self._observer.on_lost(partition.number, topic, lost)
             log.error(
-                "%s-%d: retention deleted %d offsets before they were applied; going on at the log's beginning, %d",
+                "%s-%d: retention deleted %d offsets before they were applied; going on at %d",
                 topic, partition.number, lost, beginning,
             )  # fmt: skip
         self._observer.on_seek(partition.number, topic, partition.next[topic])
@@ -211,11 +216,15 @@ class Assignment:
                 await asyncio.sleep(0)
 
     async def feed(self, stream: Any) -> None:
-        """The agent: deal the stream's batches out. It must not await anything before its ``async for``: Faust would
-        find its topics registered late, and wait 45 s before it subscribes to them."""
+        """The agent: deal the stream's batches out.
+
+        It must not await anything before its ``async for``: Faust would find its topics registered late, and
+        wait 45 s before it subscribes to them.
+        """
         async for batch in stream:
             try:
                 await self.take(batch)
             except (CheckpointError, InvariantError) as error:
-                # In an agent of Faust's an exception acknowledges the batch and restarts the agent: it must not leave.
+                # In an agent of Faust's an exception acknowledges the batch and restarts the agent: it must
+                # not leave.
                 self._fail(error)

@@ -1,10 +1,11 @@
 """The Faust application: settings in, a worker out.
 
-Responsible for putting the pieces together (transport, agent, partitions, watch, catalogs), for what happens at start,
-at failure and at the end, and for the ``Status`` that pages and metrics read.
+Responsible for putting the pieces together (transport, agent, partitions, watch, catalogs), for what happens
+at start, at failure and at the end, and for the ``Status`` that pages and metrics read.
 
-``faust -A streams.app worker`` runs ``app`` of this module; ``flywheel worker`` calls ``run_worker``. Both end with exit
-code 0 after SIGTERM, and with another one, promptly and after one clear line, when something failed.
+``faust -A streams.app worker`` runs ``app`` of this module; ``flywheel worker`` calls ``run_worker``. Both
+end with exit code 0 after SIGTERM, and with another one, promptly and after one clear line, when something
+failed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ log = logging.getLogger(__name__)
 BUFFERED_BATCHES = 8
 """Fetched batches that wait for the agent: enough to fetch while it computes, 32,000 records at most."""
 END_GRACE_S = 1.5
-"""Beyond ``shutdown_deadline_ms`` for Faust to stop its own services; after that the process ends without them."""
+"""Beyond ``shutdown_deadline_ms`` for Faust to stop its own services; after that the process ends without
+them."""
 FAILURE_GRACE_S = 5.0
 """A failed worker has this long to leave the group in order."""
 
@@ -114,7 +116,7 @@ class FlywheelApp(faust.App):
         self.on_partitions_assigned.connect(self._on_assigned)
         self.on_partitions_revoked.connect(self._on_revoked)
 
-    # --- start ---------------------------------------------------------------------------------------------------
+    # --- start ---------------------------------------------------------------------------------------------
 
     async def on_first_start(self) -> None:
         await super().on_first_start()
@@ -125,7 +127,7 @@ class FlywheelApp(faust.App):
             self._guarantee.replace("_", " "),
             "outputs, state and positions in one transaction per input partition"
             if self._guarantee == guarantee.EXACTLY_ONCE
-            else "writes are acknowledged first, then positions are committed; a crash repeats what lies between",
+            else "writes are acknowledged before positions are committed; a crash repeats what lies between",
         )
         jobs: list[Coroutine[Any, Any, None]] = [self.watch.run(), self.assignment.let_time_pass()]
         if self.catalogs is not None:
@@ -145,7 +147,7 @@ class FlywheelApp(faust.App):
             self.settings, number, lambda positions: self.consumer.commit_positions(number, positions)
         )
 
-    # --- the group speaks ----------------------------------------------------------------------------------------
+    # --- the group speaks ----------------------------------------------------------------------------------
 
     async def _on_assigned(self, _app: Any, assigned: set[Any], **_: Any) -> None:
         self._group_spoke = True
@@ -164,7 +166,7 @@ class FlywheelApp(faust.App):
         except FlywheelError as error:
             self.fail(error)
 
-    # --- end -----------------------------------------------------------------------------------------------------
+    # --- end -----------------------------------------------------------------------------------------------
 
     def fail(self, error: BaseException) -> None:
         """End the process with one clear line and a non-zero exit code. The first failure counts."""
@@ -174,7 +176,7 @@ class FlywheelApp(faust.App):
         log.critical("worker ends: %s: %s", type(error).__name__, error)
         self.observer.on_event("failed", type(error).__name__)
         _end_process_after(FAILURE_GRACE_S, 1)
-        asyncio.ensure_future(self.crash(error))
+        self._crashing = asyncio.ensure_future(self.crash(error))
 
     async def on_stop(self) -> None:
         _end_process_after(self.settings.shutdown_deadline_ms / SECOND_MS + END_GRACE_S, 1)
@@ -186,7 +188,7 @@ class FlywheelApp(faust.App):
             self.fail(error)
         await super().on_stop()
 
-    # --- status --------------------------------------------------------------------------------------------------
+    # --- status --------------------------------------------------------------------------------------------
 
     def _saved(self) -> dict[tuple[str, int], int]:
         return {
@@ -214,7 +216,8 @@ async def _at_once() -> None:
 
 
 def _set_root_level(settings: Settings) -> None:
-    """Undo Faust's ``-l warn``, which sets the root logger to DEBUG for its spinner: 11 % of all time went there."""
+    """Undo Faust's ``-l warn``, which sets the root logger to DEBUG for its spinner: 11 % of all time went
+    there."""
     logging.getLogger().setLevel(settings.log_level.upper())
     for chatty in ("aiokafka", "faust", "mode"):
         logging.getLogger(chatty).setLevel(max(logging.getLogger().level, logging.WARNING))
@@ -240,8 +243,11 @@ def create_app(
     put: Put | None = None,
     observer: Observer | None = None,
 ) -> FlywheelApp:
-    """A worker's app. ``engine_factory(partition)`` builds an engine; ``put(topic, key, value)`` takes every catalog
-    record (``None``: the engines need no catalogs); ``observer`` hears what happens."""
+    """A worker's app.
+
+    ``engine_factory(partition)`` builds an engine; ``put(topic, key, value)`` takes every catalog record
+    (``None``: the engines need no catalogs); ``observer`` hears what happens.
+    """
     return FlywheelApp(settings, engine_factory, put, observer or Observer())
 
 
@@ -259,16 +265,17 @@ def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | No
 
 
 def _real_app(settings: Settings) -> FlywheelApp:
-    from streams import pipeline
+    from streams import pipeline  # compiles the engine, which the toy worker of the tests does without
+    from streams.state.catalog import Catalog
 
-    catalog = pipeline.Catalog()
+    catalog = Catalog(settings)
     return create_app(
         settings, lambda partition: pipeline.create_engine(partition, settings, catalog), put=catalog.put
     )
 
 
 def __getattr__(name: str) -> Any:
-    """``app`` is built when Faust asks for it (``faust -A streams.app``), not when this module is imported."""
+    """``app`` is built when Faust asks for it (``faust -A streams.app``), not at import."""
     if name == "app":
         globals()["app"] = _real_app(load())
         return globals()["app"]

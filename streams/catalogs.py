@@ -1,7 +1,7 @@
-"""Reads ``title-catalog`` and ``row-catalog``: whole before the first batch is applied, and then follows them.
+"""Reads ``title-catalog`` and ``row-catalog``, whole before the first batch is applied, then follows.
 
-Every worker reads all partitions, outside of the consumer group, committed records only. What a record means is the
-caller's: each goes to ``put(topic, key, value)``, in log order; a value of ``None`` removes.
+Every worker reads all partitions, outside of the consumer group, committed records only. What a record means
+is the caller's: each goes to ``put(topic, key, value)``, in log order; a value of ``None`` removes.
 """
 
 from __future__ import annotations

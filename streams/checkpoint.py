@@ -1,7 +1,8 @@
 """The checkpoint of one partition: outputs, state and input positions become durable together.
 
 Two ways, behind one protocol: ``TransactionalCheckpoint`` (exactly once: one Kafka transaction) and
-``AtLeastOnceCheckpoint`` (for brokers without transactions: everything acknowledged first, positions afterwards).
+``AtLeastOnceCheckpoint`` (for brokers without transactions: everything acknowledged first, positions
+afterwards).
 
 Both send each topic's records as ready-made record batches to the partition's own number.
 """
@@ -30,9 +31,11 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 BATCH_BYTES = 900_000
-"""A record batch ends before this. Below the brokers' default ``message.max.bytes`` (1,048,588) with room for headers."""
+"""A record batch ends before this. Below the brokers' default ``message.max.bytes`` (1,048,588) with room for
+headers."""
 ABORT_DEADLINE_S = 3.0
-"""An abort is a courtesy (the next owner's fencing aborts as well), so it may not hold up the end of the process."""
+"""An abort is a courtesy (the next owner's fencing aborts as well), so it may not hold up the end of the
+process."""
 CLOSE_DEADLINE_S = 3.0
 """Closing sockets may not hold it up either."""
 
@@ -46,20 +49,23 @@ class Checkpoint(Protocol):
         """Become the one writer of the partition. Raises ``BrokerError``."""
 
     async def commit(self, writes: Writes, positions: Mapping[str, int]) -> None:
-        """Save ``writes`` and the positions behind them, wholly or not at all (or, at least once: writes first).
+        """Save ``writes`` and the positions behind them, wholly or not at all (at least once: writes first).
 
-        Raises ``CheckpointError`` when that failed, ``FencedError`` when another worker owns the partition now.
+        Raises ``CheckpointError`` when that failed, ``FencedError`` when another worker owns the partition
+        now.
         """
 
     async def close(self) -> None:
         """Let go of the broker. Raises nothing."""
 
 
-class RecordBatchBuilder(BatchBuilder):  # type: ignore[misc]
-    """aiokafka's builder with a bulk append: 0.35 us a record where ``append`` takes 1.3 (its checks and its metadata)."""
+class RecordBatchBuilder(BatchBuilder):
+    """aiokafka's builder with a bulk append: 0.35 us a record where ``append`` takes 1.3 (its checks and its
+    metadata)."""
 
     def fill(self, records: TopicWrites, start: int, timestamp_ms: int) -> int:
-        """Append records from index ``start`` on until the batch is full; returns the index of the first left over."""
+        """Append records from index ``start`` on until the batch is full; returns the index of the first left
+        over."""
         append = self._builder.append
         keys, values = records.keys, records.values
         if records.headers:
@@ -88,8 +94,8 @@ def _explain(error: BaseException, topic: str, records: TopicWrites, partition: 
         sizes = [(len(v or b""), len(k or b"")) for k, v in zip(records.keys, records.values, strict=True)]
         value, key = max(sizes, key=sum)
         return CheckpointError(
-            f"the broker rejected records of {topic}-{partition} as too large: the largest has a key of {key} and a "
-            f"value of {value} bytes; raise max.message.bytes of {topic} above {value + key + 200}"
+            f"the broker rejected records of {topic}-{partition} as too large: the largest key is {key} bytes, "
+            f"its value {value}; raise max.message.bytes of {topic} above {value + key + 200}"
         )
     return CheckpointError(f"sending to {topic}-{partition} failed: {error!r}")
 
@@ -148,8 +154,8 @@ def _now_ms() -> int:
 class TransactionalCheckpoint:
     """Exactly once: one transaction holds outputs, state and input positions.
 
-    The transactional id belongs to the application and the input partition, so opening it fences whoever held the
-    partition before (aiokafka speaks a transaction protocol without fencing by group generation).
+    The transactional id belongs to the application and the input partition, so opening it fences whoever held
+    the partition before (aiokafka speaks a transaction protocol without fencing by group generation).
     """
 
     guarantee = "exactly_once"
@@ -177,13 +183,13 @@ class TransactionalCheckpoint:
                 await self._producer.start()
         except (KafkaError, TimeoutError) as error:
             raise BrokerError(
-                f"no transactional producer {settings.transactional_id(self._partition)!r} at {settings.brokers}: "
-                f"{error!r}"
+                f"no transactional producer {settings.transactional_id(self._partition)!r} "
+                f"at {settings.brokers}: {error!r}"
             ) from error
         self._sender = _Sender(self._producer, self._partition, transactional=True)
 
     async def commit(self, writes: Writes, positions: Mapping[str, int]) -> None:
-        """One transaction. 1. begin 2. send batches 3. send positions 4. all delivered 5. commit; else abort."""
+        """One transaction: 1 begin, 2 send batches, 3 send positions, 4 all arrived, 5 commit; else abort."""
         assert self._producer is not None and self._sender is not None, (
             "a checkpoint commits only after it was opened"
         )
@@ -227,16 +233,16 @@ class TransactionalCheckpoint:
             log.info("partition %d: abort left to the broker: %r", self._partition, error)
 
     async def close(self) -> None:
-        """Stop the producer. A transaction that is still open is aborted by the broker or by the next owner."""
+        """Stop the producer. A transaction still open is aborted by the broker or by the next owner."""
         producer, self._producer, self._sender = self._producer, None, None
         await _stop(producer)
 
 
 class AtLeastOnceCheckpoint:
-    """At least once, for a broker without transactions: writes are acknowledged first, then positions are committed.
+    """At least once, for a broker without transactions: writes acknowledged first, then positions committed.
 
-    A crash in between repeats the events since the last checkpoint; a profile's row knows the offset it has applied
-    and skips them. A worker that was given up on is not fenced, only its positions are refused.
+    A crash in between repeats the events since the last checkpoint; a profile's row knows the offset it has
+    applied and skips them. A worker that was given up on is not fenced, only its positions are refused.
     """
 
     guarantee = "at_least_once"
@@ -298,5 +304,5 @@ async def _stop(producer: AIOKafkaProducer | None) -> None:
     try:
         async with asyncio.timeout(CLOSE_DEADLINE_S):
             await stopping
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - nothing may stop the closing of the others
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the others must be closed
         log.info("a producer did not stop cleanly: %r", error)

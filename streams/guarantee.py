@@ -1,9 +1,9 @@
-"""Which guarantee the broker allows: asked of the broker itself, and never lowered because of a passing fault.
+"""Which guarantee the broker allows: asked of the broker, and never lowered because of a passing fault.
 
 What a broker lists among its APIs is not enough: Tansu 0.6 lists all five of the transaction APIs and answers
 InitProducerId with an unknown error. So the answer comes from a probe, a transactional id of our own that is
-initialised once; an error counts as "no" only where the broker also does not list the APIs that a broker with a
-transaction log has beside them.
+initialised once; an error counts as "no" only where the broker also does not list the APIs that a broker with
+a transaction log has beside them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 TRANSACTION_APIS = frozenset({22, 24, 25, 26, 28})
-"""InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit: without one of them, no transactions."""
+"""InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, TxnOffsetCommit: without one of them, no
+transactions."""
 TRANSACTION_LOG_APIS = frozenset({27, 65, 66})
-"""WriteTxnMarkers, DescribeTransactions, ListTransactions: a broker that lists one of them keeps a transaction log."""
+"""WriteTxnMarkers, DescribeTransactions, ListTransactions: a broker that lists one of them keeps a
+transaction log."""
 DEADLINE_S = 30.0
 """For the broker to answer; a starting broker answers within seconds."""
 RETRY_PAUSE_S = 0.5
@@ -49,7 +51,7 @@ async def settle(settings: Settings, deadline_s: float = DEADLINE_S) -> str:
     try:
         async with asyncio.timeout(deadline_s):
             apis = await _listed_apis(settings)
-            able = TRANSACTION_APIS <= apis and await _probe(
+            able = apis.issuperset(TRANSACTION_APIS) and await _probe(
                 settings, certain=bool(apis & TRANSACTION_LOG_APIS)
             )
     except TimeoutError as error:
@@ -77,7 +79,8 @@ async def _listed_apis(settings: Settings) -> frozenset[int]:
 
 
 async def _probe(settings: Settings, *, certain: bool) -> bool:
-    """Initialise a transactional id of our own. ``certain``: the broker has a transaction log, so an error is a fault."""
+    """Initialise a transactional id of our own. ``certain``: the broker has a transaction log, so an error is
+    a fault."""
     while True:
         producer = AIOKafkaProducer(
             bootstrap_servers=settings.brokers,
@@ -88,8 +91,8 @@ async def _probe(settings: Settings, *, certain: bool) -> bool:
             await producer.start()
         except TransactionalIdAuthorizationFailed as error:
             raise ConfigurationError(
-                f"not authorized for transactional ids {settings.app_id}-*: allow them, or set FLYWHEEL_GUARANTEE to "
-                "at_least_once"
+                f"not authorized for transactional ids {settings.app_id}-*: allow them, or set "
+                "FLYWHEEL_GUARANTEE to at_least_once"
             ) from error
         except (UnknownError, IncompatibleBrokerVersion) as error:
             if not certain:

@@ -1,10 +1,11 @@
 """One input partition number at work: its engine, its position in every input topic, and its checkpoints.
 
-Responsible for the position invariant (a batch is applied only where the last one ended) and for pacing: applying is
-plain computing and never waits for a broker, while a task of the partition's own closes one checkpoint after the other.
+Responsible for the position invariant (a batch is applied only where the last one ended) and for pacing:
+applying is plain computing and never waits for a broker, while a task of the partition's own closes one
+checkpoint after the other.
 
-Asserted, always: a position never moves backwards; what is saved is never ahead of what was applied; a checkpoint
-saves the positions of the very moment in which the engine was drained.
+Asserted, always: a position never moves backwards; what is saved is never ahead of what was applied; a
+checkpoint saves the positions of the very moment in which the engine was drained.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Observer:
         """A batch was applied."""
 
     def on_dropped(self, partition: int, topic: str, records: int) -> None:
-        """Records were not applied because they had been already, or come after a gap (they are fetched again)."""
+        """Records were not applied because they had been already, or come after a gap (they are fetched
+        again)."""
 
     def on_checkpoint(self, partition: int, seconds: float, records: int, writes: Writes) -> None:
         """A checkpoint of ``records`` records is committed; ``seconds`` from drain to commit."""
@@ -86,13 +88,13 @@ class Partition:
         self.next.update(positions)
         self.saved.update(positions)
 
-    # --- applying ------------------------------------------------------------------------------------------------
+    # --- applying ------------------------------------------------------------------------------------------
 
     def apply(self, batch: RecordBatch, now_ms: int) -> int:
         """Apply what is new in ``batch`` and return how many records that were.
 
-        A batch that was applied already counts 0. Raises ``PositionError`` when it begins after where the partition
-        stands: the caller seeks to ``next``. Raises the failure of an earlier checkpoint.
+        A batch that was applied already counts 0. Raises ``PositionError`` when it begins after where the
+        partition stands: the caller seeks to ``next``. Raises the failure of an earlier checkpoint.
         """
         self._check(batch.partition == self.number, f"was given a batch of partition {batch.partition}")
         if self.failure is not None:
@@ -122,7 +124,8 @@ class Partition:
             self._note_change()
 
     def skip(self, topic: str, position: int) -> int:
-        """Go on at ``position`` because the log begins there: what lay before is deleted. Returns how many records."""
+        """Go on at ``position`` because the log begins there: what lay before is deleted. Returns how many
+        records."""
         lost = position - self.next[topic]
         self._check(lost >= 0, f"would skip {topic} backwards from {self.next[topic]} to {position}")
         self.next[topic] = position
@@ -150,7 +153,7 @@ class Partition:
         if pending > 2 * self._settings.checkpoint_records:
             self._room.clear()
 
-    # --- saving --------------------------------------------------------------------------------------------------
+    # --- saving --------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Save until the partition closes: ``checkpoint_interval_ms`` after the first change, or when full.
@@ -169,7 +172,8 @@ class Partition:
             await self.save()
 
     async def save(self) -> bool:
-        """One checkpoint of all that is unsaved now; ``False`` when there was nothing. Raises ``CheckpointError``."""
+        """One checkpoint of all that is unsaved now; ``False`` when there was nothing. Raises
+        ``CheckpointError``."""
         async with self._saving:
             if self.failure is not None:
                 raise self.failure
@@ -201,10 +205,11 @@ class Partition:
             return True
 
     async def close(self, deadline_s: float, *, keep: bool = True) -> None:
-        """Finish the checkpoint under way, save what is pending (``keep``), and close the producer, in this order.
+        """End the checkpoint under way, save what is pending (``keep``), close the producer: in this order.
 
-        Raises ``CheckpointError`` when the work could not be saved within ``deadline_s``: it will be done again by
-        the partition's next owner. The producer is closed in every case, and never while it is in use.
+        Raises ``CheckpointError`` when the work could not be saved within ``deadline_s``: it will be done
+        again by the partition's next owner. The producer is closed in every case, and never while it is in
+        use.
         """
         self._closing = True
         self._changed.set()
@@ -231,7 +236,7 @@ class Partition:
         for topic, position in positions.items():
             self._check(
                 self.saved[topic] <= position <= self.next[topic],
-                f"would save {topic} at {position}, after {self.saved[topic]} and applied up to {self.next[topic]}",
+                f"would save {topic} at {position}: saved {self.saved[topic]}, applied {self.next[topic]}",
             )
 
     def _check(self, holds: bool, otherwise: str) -> None:

@@ -2,13 +2,15 @@
 
 The order is what makes it right:
 
-1. Fence (``checkpoint.open``): whoever held the partition can no longer write, and its last transaction has ended.
+1. Fence (``checkpoint.open``): whoever held the partition can no longer write, and its last transaction has
+ended.
 2. Read the changelog partition from its beginning to its last stable offset, committed records only.
 3. Take the committed input offsets as positions.
 4. Check that the reading reached the end, and that positions lie within the input logs.
 
-The reader is assigned, not subscribed: it is no member of the group. It positions itself by ``beginning_offsets`` and
-``seek``, because ``seek_to_beginning`` right after ``end_offsets`` may leave it at the end and read nothing.
+The reader is assigned, not subscribed: it is no member of the group. It positions itself by
+``beginning_offsets`` and ``seek``, because ``seek_to_beginning`` right after ``end_offsets`` may leave it at
+the end and read nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from aiokafka.errors import KafkaError
 from streams import topics
 from streams.checkpoint import Checkpoint
 from streams.engine import Engine
-from streams.errors import BrokerError, ConfigurationError, RecoveryError
+from streams.errors import ConfigurationError, RecoveryError
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,7 +40,8 @@ POLL_RECORDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """Where a rebuilt partition stands. ``records`` of the changelog were read; ``lost`` counts deleted input records."""
+    """Where a rebuilt partition stands. ``records`` of the changelog were read; ``lost`` counts deleted input
+    records."""
 
     positions: Mapping[str, int]
     records: int
@@ -137,14 +140,14 @@ async def _positions(consumer: AIOKafkaConsumer, partition: int) -> tuple[dict[s
             lost[tp.topic] = beginnings[tp] - committed
             positions[tp.topic] = beginnings[tp]
             log.error(
-                "%s-%d: the log begins at %d, after the committed position %d: retention deleted %d offsets before they "
-                "were applied; going on at the beginning. Lengthen retention.ms, or keep the worker running",
+                "%s-%d: the log begins at %d, after the committed position %d: retention deleted %d offsets "
+                "before they were applied; going on at the beginning. Lengthen retention.ms",
                 tp.topic, partition, beginnings[tp], committed, lost[tp.topic],
             )  # fmt: skip
         elif committed > ends[tp]:
             raise RecoveryError(
-                f"{tp.topic}-{partition} ends at {ends[tp]}, before the committed position {committed}: the topic was "
-                f"created anew; delete the group and the state topic as well, or choose another app_id"
+                f"{tp.topic}-{partition} ends at {ends[tp]}, before the committed position {committed}: the "
+                f"topic was created anew; delete the group and the state topic too, or choose another app_id"
             )
         else:
             positions[tp.topic] = committed

@@ -1,7 +1,7 @@
 """The watch: lag without progress for too long ends the process, so that its supervisor starts it again.
 
-It asks the broker for the logs' ends over a connection of its own, so that it also sees a fetcher that has fallen
-asleep, which is how the known faults of the host library show.
+It asks the broker for the logs' ends over a connection of its own, so that it also sees a fetcher that has
+fallen asleep, which is how the known faults of the host library show.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Progress:
             still_s = now_s - self._since[key]
             if still_s >= self.deadline_s:
                 raise StalledError(
-                    f"{key[0]}-{key[1]} has stood at {position} for {still_s:.0f} s with {lags[key]} records to go"
+                    f"{key[0]}-{key[1]} stood at {position} for {still_s:.0f} s, {lags[key]} records to go"
                 )
         for key in self._saved.keys() - saved.keys():  # revoked
             del self._saved[key]

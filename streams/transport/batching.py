@@ -1,13 +1,16 @@
-"""The Faust transport ``flywheel://``: an input partition's fetched records come as one message, a ``RecordBatch``.
+"""The Faust transport ``flywheel://``: the records of one fetch of one partition come as one message.
 
-Responsible for: reading committed records in big batches; the log positions each batch covers; placing and rewinding
-partitions. Everything else of Faust's transport stays as it is, and topics that are no inputs pass as usual.
+Responsible for: reading committed records in big batches; the log positions each batch covers; placing and
+rewinding partitions. Everything else of Faust's transport stays as it is, and topics that are no inputs pass
+as usual.
 
-Two threads meet here. Faust runs its Kafka consumer in a thread of its own with its own loop: all of ``FetchThread``'s
-cursors are touched only there. ``Consumer`` lives in the worker's loop and asks the thread through ``_in_thread``.
+Two threads meet here. Faust runs its Kafka consumer in a thread of its own with its own loop: all of
+``FetchThread``'s cursors are touched only there. ``Consumer`` lives in the worker's loop and asks the thread
+through ``_in_thread``.
 
-A *cursor* is the position up to which a partition has been handed out. A partition without a cursor is not fetched:
-that is how a partition waits for its recovery, and why nothing that Faust seeks, pauses or resumes can skip a record.
+A *cursor* is the position up to which a partition has been handed out. A partition without a cursor is not
+fetched: that is how a partition waits for its recovery, and why nothing that Faust seeks, pauses or resumes
+can skip a record.
 """
 
 from __future__ import annotations
@@ -36,15 +39,15 @@ log = logging.getLogger(__name__)
 POLL_MS = 250
 """A fetch gives up after this long, so that newly placed partitions join the next one."""
 FETCH_WAIT_MS = 50
-"""The broker answers an empty fetch after this long. Faust's 1,500 ms would also be the latency of a partition whose
-records arrive while a fetch for the others is under way: aiokafka has one fetch per broker in flight."""
+"""The broker answers an empty fetch after this long. Faust's 1,500 ms would also be the latency of a
+partition whose records arrive during a fetch for the others: aiokafka has one fetch per broker in flight."""
 UNPLACED_PAUSE_S = 0.05
 """Pause between looks for placed partitions while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedBatch(RecordBatch):
-    """A batch that knows how often its partition had been rewound when it was fetched: an older one is stale."""
+    """A batch that knows how often its partition had been placed when it was fetched: older is stale."""
 
     rewinds: int
 
@@ -60,8 +63,10 @@ class BatchSchema(Schema):
 
 
 class ReadOffsets(dict[TP, int | None]):
-    """Faust's note of what it has read: none for inputs. Faust silently drops a message below it; whether a batch is
-    applied is for the partition's position alone to say."""
+    """Faust's note of what it has read: none for inputs.
+
+    Faust silently drops a message below it; whether a batch counts, the partition's position says.
+    """
 
     def __missing__(self, tp: TP) -> None:
         return None
@@ -83,12 +88,13 @@ class FetchThread(driver.AIOKafkaConsumerThread):
         self._cursors: dict[TopicPartition, int] = {}
         self._rewinds: dict[TopicPartition, int] = {}
 
-    # --- placing (called in this thread) -------------------------------------------------------------------------
+    # --- placing (called in this thread) -------------------------------------------------------------------
 
     async def place(
         self, positions: Mapping[TopicPartition, int], rewinds: Mapping[TopicPartition, int]
     ) -> None:
-        """Fetch these partitions from these positions on. Partitions that are no longer assigned are left out."""
+        """Fetch these partitions from these positions on. Partitions that are no longer assigned are left
+        out."""
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
         for tp, position in positions.items():
@@ -108,7 +114,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):
             {tp: OffsetAndMetadata(offset, "") for tp, offset in positions.items()}
         )
 
-    # --- fetching ------------------------------------------------------------------------------------------------
+    # --- fetching ------------------------------------------------------------------------------------------
 
     async def _fetch_records(
         self,
@@ -146,7 +152,8 @@ class FetchThread(driver.AIOKafkaConsumerThread):
     async def _batch(
         self, consumer: aiokafka.AIOKafkaConsumer, tp: TopicPartition, rewinds: int, records: list[Any]
     ) -> FetchedBatch | None:
-        """The batch from the cursor to where the fetcher stands now, without records when only holes were passed."""
+        """The batch from the cursor to where the fetcher stands now, without records when only holes were
+        passed."""
         start = self._cursors.get(tp)
         if start is None or tp not in consumer.assignment():
             return None
@@ -173,7 +180,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):
     async def _beginnings(
         self, consumer: aiokafka.AIOKafkaConsumer, lost: list[TopicPartition]
     ) -> dict[TP, list[Any]]:
-        """Retention has deleted what a cursor points at: an empty batch at the log's beginning shows the gap."""
+        """Retention deleted what a cursor points at: an empty batch at the log's beginning shows the gap."""
         beginnings = await consumer.beginning_offsets(lost)
         await self.withdraw(lost)  # until the partition has seen the gap and says where to go on
         return {
@@ -181,7 +188,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):
             for tp, offset in beginnings.items()
         }
 
-    # --- Faust's own positioning leaves inputs alone ------------------------------------------------------------
+    # --- Faust's own positioning leaves inputs alone -------------------------------------------------------
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return {}
@@ -198,8 +205,9 @@ class FetchThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
-        # Range, per topic: with equal partition counts, partition p of every input is at one worker. Faust would take
-        # round-robin over all partitions of all topics here, which gives p of one topic to another worker.
+        # Range, per topic: with equal partition counts, partition p of every input is at one worker. Faust
+        # would take round-robin over all partitions of all topics here, which gives p of one topic to another
+        # worker.
         self._assignor = RangePartitionAssignor
         return aiokafka.AIOKafkaConsumer(
             client_id=conf.broker_client_id,
@@ -260,7 +268,8 @@ class Consumer(driver.Consumer):
         )
 
     async def commit_positions(self, partition: int, positions: Mapping[str, int]) -> None:
-        """Commit input positions outside of a transaction (at least once). Raises ``BrokerError`` when refused."""
+        """Commit input positions outside of a transaction (at least once). Raises ``BrokerError`` when
+        refused."""
         offsets = {TopicPartition(topic, partition): position for topic, position in positions.items()}
         try:
             await self._in_thread(self._thread.commit_positions(offsets))
@@ -287,8 +296,8 @@ class Consumer(driver.Consumer):
         )
 
     def on_buffer_full(self, tp: TP) -> None:
-        # Faust stops fetching a partition whose buffer is nearly full, and with every partition stopped it sleeps for a
-        # second. The full buffer itself holds the fetcher back, and just as long as it is full.
+        # Faust stops fetching a partition whose buffer is nearly full, and with every partition stopped it
+        # sleeps for a second. The full buffer itself holds the fetcher back, and just as long as it is full.
         if tp.topic not in topics.INPUTS:
             super().on_buffer_full(tp)
 

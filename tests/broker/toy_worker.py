@@ -1,4 +1,5 @@
-"""A real worker around the toy engine, run as a subprocess by the fault suite. Reads FLYWHEEL_* from the environment."""
+"""A real worker around the toy engine, run as a subprocess by the fault suite. Reads FLYWHEEL_* from the
+environment."""
 
 from __future__ import annotations
 
