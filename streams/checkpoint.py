@@ -94,8 +94,8 @@ def _explain(error: BaseException, topic: str, records: TopicWrites, partition: 
         sizes = [(len(v or b""), len(k or b"")) for k, v in zip(records.keys, records.values, strict=True)]
         value, key = max(sizes, key=sum)
         return CheckpointError(
-            f"the broker rejected records of {topic}-{partition} as too large: the largest key is {key} bytes, "
-            f"its value {value}; raise max.message.bytes of {topic} above {value + key + 200}"
+            f"the broker rejected records of {topic}-{partition} as too large: its largest has {key} bytes of key "
+            f"and {value} of value; raise max.message.bytes of {topic} above {value + key + 200}"
         )
     return CheckpointError(f"sending to {topic}-{partition} failed: {error!r}")
 

@@ -313,7 +313,7 @@ def decide_rows(
         scratch.scores[row] = row_score(partition, quality, scratch.shares, row, n)
     for row in range(p.ordered, n):  # rows that came since stand last
         p.order[row] = row
-    before = int(p.shown_n)
+    before = np.int64(p.shown_n)
     margin = parameters.row_margin if p.row_version > 0 else 0.0
     reorder(p.order, n, scratch.scores, margin)
     p.ordered = n
@@ -366,17 +366,18 @@ def explain_rows(p: Array, partition: Array, pages: Pages, models: Models, scrat
     """For the three rows that moved most: the part of the score that sets the row apart most from the page's mean."""
     for reason in range(3):
         out.reason_row[reason] = -1
+    length, before = np.int64(out.rows), np.int64(out.previous_rows)  # signed, like the indexes they meet
     for reason in range(3):
         best, moved = -1, 0
-        for k in range(out.rows):
+        for k in range(length):
             taken = False
             for other in range(reason):
                 if out.reason_row[other] == out.order[k]:
                     taken = True
             if taken:
                 continue
-            was = out.rows
-            for j in range(out.previous_rows):
+            was = length
+            for j in range(before):
                 if out.previous[j] == out.order[k]:
                     was = j
             distance = abs(was - k)

@@ -416,7 +416,7 @@ class PartitionEngine:
         slot = self.profiles.slots.get(profile)
         if slot is None:
             slot = self.profiles.add(profile)
-            self.profiles.records["key_hash"][slot] = xxh3_64_intdigest(profile)
+            self.profiles.records["key_hash"][slot] = xxh3_64_intdigest(profile.encode())
         return slot
 
     def _title_slot(self, title: str) -> int:

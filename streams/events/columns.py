@@ -29,7 +29,7 @@ def _titled(kind: int) -> Callable[[Any], Numbers]:
 
 
 def _played(kind: int) -> Callable[[Any], Numbers]:
-    return lambda e: (kind, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id), e.position_s, 0.0, 0)
+    return lambda e: (kind, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id.encode()), e.position_s, 0.0, 0)
 
 
 def _subscription(kind: int) -> Callable[[Any], Numbers]:
@@ -37,13 +37,13 @@ def _subscription(kind: int) -> Callable[[Any], Numbers]:
 
 
 def _skip(e: schema.PlaybackSkip) -> Numbers:
-    playback = 0 if e.playback_id is None else xxh3_64_intdigest(e.playback_id)
+    playback = 0 if e.playback_id is None else xxh3_64_intdigest(e.playback_id.encode())
     position = NO_NUMBER if e.position_s is None else e.position_s
     return (kinds.PLAYBACK_SKIP, e.title_id, None, 0, playback, position, 0.0, 0)
 
 
 def _start(e: schema.PlaybackStart) -> Numbers:
-    playback = xxh3_64_intdigest(e.playback_id)
+    playback = xxh3_64_intdigest(e.playback_id.encode())
     return (kinds.PLAYBACK_START, e.title_id, e.row_id, e.row_position or 0, playback, e.position_s, e.duration_s, e.autoplay)
 
 
@@ -63,11 +63,11 @@ _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
     schema.PlaybackResume: _played(kinds.PLAYBACK_RESUME),
     schema.PlaybackStop: _played(kinds.PLAYBACK_STOP),
     schema.PlaybackSeek: lambda e: (
-        kinds.PLAYBACK_SEEK, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id), e.from_s, e.to_s, 0
+        kinds.PLAYBACK_SEEK, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id.encode()), e.from_s, e.to_s, 0
     ),  # fmt: skip
     schema.PlaybackSkip: _skip,
     schema.PlaybackComplete: lambda e: (
-        kinds.PLAYBACK_COMPLETE, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id), NO_NUMBER, 0.0, 0
+        kinds.PLAYBACK_COMPLETE, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id.encode()), NO_NUMBER, 0.0, 0
     ),  # fmt: skip
     schema.Search: _search,
     schema.Browse: lambda e: (kinds.BROWSE, None, None, 0, 0, e.dwell_s, 0.0, 0),
@@ -95,7 +95,7 @@ class Places:
         """A 32-bit number of the place."""
         place = self._known.get((country, region))
         if place is None:
-            place = xxh3_64_intdigest(f"{country}|{region}") & 0xFFFFFFFF or 1
+            place = xxh3_64_intdigest(f"{country}|{region}".encode()) & 0xFFFFFFFF or 1
             if len(self._known) < 100_000:  # there are fewer real regions: the rest is not worth remembering
                 self._known[country, region] = place
         return place
@@ -131,7 +131,7 @@ def to_columns(
         offset=np.array([records[i].offset for i in indexes], np.int64),
         ts=np.array([e.ts for e in events], np.int64),
         stamp=np.array([records[i].timestamp for i in indexes], np.int64),
-        event=np.array([xxh3_64_intdigest(e.event_id) for e in events], np.uint64),
+        event=np.array([xxh3_64_intdigest(e.event_id.encode()) for e in events], np.uint64),
         title=np.array([-1 if name is None else title_slot(name) for name in title], np.int32),
         row=np.array([-1 if name is None else row_index(name) for name in row], np.int16),
         position=np.array(position, np.int32),

@@ -13,7 +13,19 @@ Kind = Literal["counter", "gauge", "histogram", "info"]
 
 PREFIX = "flywheel_"
 
-UNITS = ("seconds", "bytes", "ratio", "nats", "events", "records", "profiles", "partitions", "total", "info")
+UNITS = (
+    "seconds",
+    "bytes",
+    "ratio",
+    "nats",
+    "events",
+    "records",
+    "profiles",
+    "partitions",
+    "batches",
+    "total",
+    "info",
+)
 """What a metric's name may end with. ``nats``: log loss with the natural logarithm."""
 
 LATENCY_SECONDS = (
@@ -49,6 +61,14 @@ REJECTS = Metric(
 )
 DUPLICATES = Metric(
     "flywheel_duplicates_total", "counter", "Events whose event_id had been counted already: sent twice."
+)
+REPEATS = Metric(
+    "flywheel_repeats_total",
+    "counter",
+    "Records skipped because a profile's row had applied them before a crash; always 0 where it is exactly once.",
+)
+UNKNOWN_ROWS = Metric(
+    "flywheel_unknown_rows_total", "counter", "Events that named a row which the row catalog does not have."
 )
 LAG = Metric(
     "flywheel_lag_events",
@@ -164,7 +184,10 @@ CALIBRATION = Metric(
     ("model", "partition"),
 )
 LEARNED = Metric(
-    "flywheel_learned_outcomes_total", "counter", "Resolved outcomes learned, by model.", ("model",)
+    "flywheel_model_learned_batches",
+    "gauge",
+    "Mini-batches of resolved outcomes that a model has learned: its version.",
+    ("model", "partition"),
 )
 DRIFT = Metric(
     "flywheel_drift_detections_total",
@@ -185,7 +208,7 @@ BUILD = Metric(
 )
 
 CATALOGUE: tuple[Metric, ...] = (
-    EVENTS, REJECTS, DUPLICATES, LAG, BATCH, APPLY,
+    EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, LAG, BATCH, APPLY,
     DECISIONS, CHANGES, LATENCY, WRITTEN, WRITTEN_BYTES,
     CHECKPOINT, CHECKPOINT_RECORDS, RECOVERY, RECOVERY_RECORDS, RECOVERY_TIME,
     LOST, INCIDENTS,

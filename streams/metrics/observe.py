@@ -8,11 +8,10 @@ committed work.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from streams.engine import Writes
 from streams.metrics import catalogue as c
@@ -26,7 +25,8 @@ SURFACES = ("row-order", "churn-scores")
 
 
 class ModelView(Protocol):
-    """What an engine tells of one of its models. Quality is ``nan`` while nothing can be said."""
+    """What an engine tells of one of its models. Quality is ``nan`` while nothing can be said; ``batches`` counts
+    the mini-batches it has learned, ever, and ``drifts`` the drifts seen since the engine was made."""
 
     @property
     def auc(self) -> float: ...
@@ -35,7 +35,7 @@ class ModelView(Protocol):
     @property
     def calibration_error(self) -> float: ...
     @property
-    def learned(self) -> int: ...
+    def batches(self) -> int: ...
     @property
     def drifts(self) -> int: ...
 
@@ -44,15 +44,11 @@ class EngineView(Protocol):
     """What an engine counts since it was made, by name, and what it holds now."""
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """``events`` by type, ``rejects`` by reason, ``duplicates`` (one entry), ``decisions`` and
-        ``changes`` by surface."""
+        """``events`` by type, ``rejects`` by reason, ``decisions`` and ``changes`` by surface; ``duplicates``,
+        ``repeats`` and ``unknown_rows`` with one entry."""
 
     def sizes(self) -> tuple[int, int]:
         """Profiles held, and bytes of the state columns."""
-
-    def stamps(self) -> Mapping[str, Sequence[int] | npt.NDArray[np.int64]]:
-        """By surface, the broker timestamps (ms since epoch) of the records behind the decisions that were
-        last drained."""
 
     def models(self) -> Mapping[str, ModelView]:
         """Every model by its name; computing the quality costs milliseconds, so it is asked at scrapes
@@ -63,6 +59,8 @@ COUNTED: Mapping[str, Metric] = {
     "events": c.EVENTS,
     "rejects": c.REJECTS,
     "duplicates": c.DUPLICATES,
+    "repeats": c.REPEATS,
+    "unknown_rows": c.UNKNOWN_ROWS,
     "decisions": c.DECISIONS,
     "changes": c.CHANGES,
 }
@@ -118,13 +116,12 @@ class Observations(Observer):
         for topic, sent in writes.topics.items():
             self.instruments.add(c.WRITTEN, len(sent.keys), topic)
             self.instruments.add(c.WRITTEN_BYTES, _size(sent.keys) + _size(sent.values), topic)
-        engine = self._take_counts(partition)
-        if engine is not None:
-            now_ms = self._clock() * 1_000
-            for surface, stamps in engine.stamps().items():
-                # Clocks of broker and worker may differ by a little: no latency below zero.
-                waited = np.maximum(0.0, now_ms - np.asarray(stamps, dtype=np.float64)) / 1_000
-                self.instruments.observe(c.LATENCY, waited, surface)
+        now_ms = self._clock() * 1_000
+        for surface, stamps in writes.stamps.items():
+            # Clocks of broker and worker may differ by a little: no latency below zero.
+            waited = np.maximum(0.0, now_ms - np.concatenate(stamps)) / 1_000
+            self.instruments.observe(c.LATENCY, waited, surface)
+        self._take_counts(partition)
         self._note_progress()
 
     def on_recovery(self, partition: int, seconds: float, records: int) -> None:
@@ -198,19 +195,18 @@ class Observations(Observer):
                 self.instruments.set(c.AUC, model.auc, name, partition)
                 self.instruments.set(c.LOG_LOSS, model.log_loss, name, partition)
                 self.instruments.set(c.CALIBRATION, model.calibration_error, name, partition)
-                self._count_up(number, c.LEARNED, name, model.learned)
+                self.instruments.set(c.LEARNED, model.batches, name, partition)
                 self._count_up(number, c.DRIFT, name, model.drifts)
             self._take_counts(number)
 
-    def _take_counts(self, number: int) -> EngineView | None:
+    def _take_counts(self, number: int) -> None:
         engine = self._engines().get(number) or self._known.get(number)
         if engine is None:
-            return None
+            return
         self._known[number] = engine  # the last checkpoint comes when the partition is already being closed
         for group, entries in engine.counts().items():
             for label, value in entries.items():
                 self._count_up(number, COUNTED[group], label, value)
-        return engine
 
     def _count_up(self, number: int, metric: Metric, label: str, value: int) -> None:
         taken = self._taken.setdefault(number, {})

@@ -6,6 +6,8 @@ jumps over, a pause, and a gap without heartbeats do not count, and what is play
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.compiled import compiled
 from streams.profiles.layout import INTERVALS, PLAYBACKS
 from streams.profiles.parameters import Array, Parameters
@@ -59,7 +61,7 @@ def add_interval(p: Array, k: int, start: float, end: float) -> float:
     The intervals are kept sorted and apart. When there is no place for one more, the two with the smallest gap between them become
     one without the gap being counted as watched: playing the gap later is then not counted either, never too much.
     """
-    n = int(p.play_intervals[k])
+    n = np.int64(p.play_intervals[k])
     fresh = end - start
     low, high = start, end
     kept = 0

@@ -25,7 +25,7 @@ class Model:
     auc: float = 0.7
     log_loss: float = 0.5
     calibration_error: float = 0.02
-    learned: int = 0
+    batches: int = 7
     drifts: int = 0
 
 
@@ -34,7 +34,6 @@ class Engine:
     """What an engine tells; the tests set it."""
 
     events: dict[str, int] = field(default_factory=dict)
-    waited: dict[str, list[int]] = field(default_factory=dict)
     model: Model = field(default_factory=Model)
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
@@ -42,9 +41,6 @@ class Engine:
 
     def sizes(self) -> tuple[int, int]:
         return 10, 12_000
-
-    def stamps(self) -> Mapping[str, list[int]]:
-        return self.waited
 
     def models(self) -> Mapping[str, Model]:
         return {"quality": self.model}
@@ -153,8 +149,9 @@ def test_a_rebuilt_partition_counts_on_from_where_the_old_one_was(scene: Scene) 
 
 
 def test_latency_is_from_the_record_to_its_commit(scene: Scene) -> None:
-    scene.engine.waited = {"row-order": [int(T0 * 1_000) - 40, int(T0 * 1_000) + 5]}  # a clock that is ahead
-    scene.checkpoint()
+    now = int(T0 * 1_000)
+    stamps = {"row-order": [np.array([now - 40]), np.array([now + 5])]}  # the second by a clock that is ahead
+    scene.seen.on_checkpoint(0, 0.004, 2, Writes(stamps=stamps))
     assert scene.value(c.LATENCY, "row-order") == 2
     text = generate_latest(scene.seen.instruments.registry).decode()
     total = next(line for line in text.splitlines() if line.startswith(f"{c.LATENCY.name}_sum"))
@@ -230,6 +227,7 @@ def test_gauges_of_a_partition_leave_with_it(scene: Scene) -> None:
     scene.seen.refresh()
     assert scene.value(c.PROFILES, "0") == 10
     assert scene.value(c.AUC, "quality", "0") == 0.7
+    assert scene.value(c.LEARNED, "quality", "0") == 7
     assert scene.value(c.GUARANTEE, "exactly_once") == 1
     scene.open = False
     scene.seen.on_event("revoked", "0")
