@@ -65,7 +65,7 @@ DUPLICATES = Metric(
 REPEATS = Metric(
     "flywheel_repeats_total",
     "counter",
-    "Records skipped because a profile's row had applied them before a crash; always 0 where it is exactly once.",
+    "Records skipped because a profile had applied them before a crash; 0 where it is exactly once.",
 )
 UNKNOWN_ROWS = Metric(
     "flywheel_unknown_rows_total", "counter", "Events that named a row which the row catalog does not have."

@@ -25,8 +25,10 @@ SURFACES = ("row-order", "churn-scores")
 
 
 class ModelView(Protocol):
-    """What an engine tells of one of its models. Quality is ``nan`` while nothing can be said; ``batches`` counts
-    the mini-batches it has learned, ever, and ``drifts`` the drifts seen since the engine was made."""
+    """What an engine tells of one of its models. Quality is ``nan`` while nothing can be said.
+
+    ``batches`` counts the mini-batches it has ever learned, ``drifts`` the drifts since the engine was made.
+    """
 
     @property
     def auc(self) -> float: ...
@@ -44,8 +46,10 @@ class EngineView(Protocol):
     """What an engine counts since it was made, by name, and what it holds now."""
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """``events`` by type, ``rejects`` by reason, ``decisions`` and ``changes`` by surface; ``duplicates``,
-        ``repeats`` and ``unknown_rows`` with one entry."""
+        """``events`` by type, ``rejects`` by reason, ``decisions`` and ``changes`` by surface.
+
+        ``duplicates``, ``repeats`` and ``unknown_rows`` have one entry of any name.
+        """
 
     def sizes(self) -> tuple[int, int]:
         """Profiles held, and bytes of the state columns."""
