@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 OPEN_AT_ONCE = 4
 """Partitions that recover side by side. Restoring is computing, so more would only share one core."""
+FAILED_CLOSE_S = 1.0
+"""When the worker has failed, a checkpoint under way gets this long."""
 TICK_S = 1.0
 """Time passes for silent profiles this often."""
 
@@ -148,12 +150,14 @@ class Assignment:
         closing = {
             number: self.partitions.pop(number) for number in sorted(wanted) if number in self.partitions
         }
-        deadline_s = self._settings.shutdown_deadline_ms / 1000
+        deadline_s = self._settings.shutdown_deadline_ms / 1000 if keep else FAILED_CLOSE_S
         results = await asyncio.gather(
             *(partition.close(deadline_s, keep=keep) for partition in closing.values()),
             return_exceptions=True,
         )
         saving = [self._saving.pop(number) for number in closing]
+        for task in saving:
+            task.cancel()  # it is done, unless its checkpoint hangs beyond the deadline
         if saving:
             await asyncio.wait(saving)
         if wanted:

@@ -216,9 +216,12 @@ class Partition:
         self._full.set()
         self._room.set()
         try:
-            if keep and self.failure is None:
-                async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(deadline_s):
+                if keep and self.failure is None:
                     await self.save()
+                else:
+                    async with self._saving:  # the one under way still uses the producer
+                        pass
         except TimeoutError as error:
             raise CheckpointError(
                 f"partition {self.number} could not be saved in {deadline_s:.1f} s"
