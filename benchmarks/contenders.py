@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -76,7 +77,7 @@ class Contender:
         self._output.close()
         return time.monotonic() - began
 
-    def __enter__(self) -> Contender:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

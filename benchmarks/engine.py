@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.events import Sent, catalogs, generate
 from streams import pipeline, topics
+from streams.decisions.learner import Learner
 from streams.engine import Engine
 from streams.settings import Settings
 from streams.state.catalog import Catalog
@@ -91,7 +92,7 @@ STAGES: tuple[tuple[Any, str], ...] = (
     (pipeline, "decode"),
     (pipeline, "to_columns"),
     (pipeline, "run"),
-    (pipeline.Learner, "learn"),
+    (Learner, "learn"),
     (pipeline.PartitionEngine, "_encode"),
     (pipeline.PartitionEngine, "drain"),
 )

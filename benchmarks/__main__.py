@@ -1,0 +1,213 @@
+"""``python -m benchmarks``: every measurement against a real Apache Kafka, then the table and the file.
+
+Ours and Faust + River read the same log in the same run, one after the other (two at once would share the
+cores and disturb each other). What takes ours seconds takes theirs minutes, so theirs reads fewer events of
+it, and CPU is compared per event.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiokafka.admin import NewTopic
+
+from benchmarks import contenders, latency, log, recovery, report, throughput
+from benchmarks.contenders import BenchmarkError, Worker
+from benchmarks.events import ROWS, catalogs, generate
+from streams import topics
+from streams.brokers.apache_kafka import ApacheKafka
+from streams.errors import FlywheelError
+from streams.settings import Settings
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured. ``warm`` events come before measuring ours, ``stock_warm`` before theirs."""
+
+    events: int = 600_000
+    profiles: int = 20_000
+    warm: int = 50_000
+    stock_events: int = 30_000
+    stock_warm: int = 5_000
+    partitions: int = 4
+    rate: float = 5_000
+    latency_seconds: float = 40
+    latency_skip: float = 10
+    more_profiles: int = 200_000
+    more_events: int = 500_000
+
+
+FULL = Plan()
+TINY = Plan(
+    events=12_000,
+    profiles=500,
+    warm=2_000,
+    stock_events=600,
+    stock_warm=200,
+    partitions=2,
+    rate=200,
+    latency_seconds=6,
+    latency_skip=2,
+    more_profiles=1_000,
+    more_events=6_000,
+)
+"""Everything, in half a minute and of no significance: so that the benchmarks never rot."""
+
+
+def say(what: str) -> None:
+    """A line for the person who waits."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+async def measure_ours(brokers: str, plan: Plan, settings: Settings) -> dict[str, float]:
+    """Throughput, latency, memory and recovery of the worker, in this order, on one growing state."""
+    names, count = list(topics.INPUTS), settings.partitions
+    figures: dict[str, float] = {}
+    async with log.Progress(brokers, settings.app_id) as progress:
+        with Worker(settings) as worker:
+            say(f"ours: {plan.events:,} events")
+            found = await throughput.measure(
+                worker, lambda: progress.committed(names, count), warm=plan.warm, until=plan.events
+            )
+            figures |= {
+                "events_per_second": found.events_per_second,
+                "cpu_seconds_per_million": found.cpu_seconds_per_million,
+                "peak_memory_bytes": found.peak_bytes,
+            }
+            say(f"ours: event to decision at {plan.rate:,.0f} events/s")
+            waited = await latency.measure(
+                brokers,
+                count,
+                rate=plan.rate,
+                seconds=plan.latency_seconds,
+                skip=plan.latency_skip,
+                profiles=plan.profiles,
+            )
+            figures |= {"p50_ms": waited.p50_ms, "p99_ms": waited.p99_ms, "latency_rate": waited.rate}
+            say(f"ours: memory of {plan.more_profiles:,} more profiles")
+
+            async def arrive() -> None:
+                more = generate(
+                    plan.more_events,
+                    profiles=plan.more_profiles,
+                    start_ms=int(time.time() * 1_000) - DAY_MS,
+                    seed=3,
+                    first_profile=plan.profiles,
+                    run="more",
+                )
+                await log.write(brokers, count, more)
+                wanted = await progress.written(names, count)
+                await recovery.until_done(worker, lambda: progress.committed(names, count), wanted)
+
+            memory = await recovery.measure_memory(worker, arrive)
+            figures |= {
+                "bytes_per_profile": memory.bytes_per_profile,
+                "column_bytes_per_profile": memory.column_bytes_per_profile,
+            }
+        say("ours: recovery")
+        began = time.monotonic()
+        with Worker(settings) as worker:
+            back = await asyncio.to_thread(recovery.measure_recovery, worker, began)
+        figures |= {
+            "recovery_records": back.records,
+            "recovery_seconds": back.seconds,
+            "recovery_records_per_second": back.records_per_second,
+        }
+    return figures
+
+
+async def measure_stock(brokers: str, plan: Plan) -> dict[str, float]:
+    """Throughput of Faust + River. Its table writes one changelog record an event: that is its progress."""
+    app_id = "stock"
+    changelog = f"{app_id}-profiles-changelog"
+    await log.create_topics(
+        brokers,
+        [
+            NewTopic(name, plan.partitions, 1)
+            for name in (f"{app_id}-row-order", f"{app_id}-churn-scores", changelog)
+        ],
+    )
+    say(f"Faust + River: {plan.stock_events:,} events")
+    async with log.Progress(brokers) as progress:
+        with contenders.stock(brokers, app_id, plan.partitions) as stock:
+            found = await throughput.measure(
+                stock,
+                lambda: progress.written([changelog], plan.partitions),
+                warm=plan.stock_warm,
+                until=plan.stock_warm + plan.stock_events,
+            )
+    return {
+        "stock_events_per_second": found.events_per_second,
+        "stock_cpu_seconds_per_million": found.cpu_seconds_per_million,
+        "stock_peak_memory_bytes": found.peak_bytes,
+    }
+
+
+async def run(plan: Plan, *, ours: bool = True, stock: bool = True) -> dict[str, float]:
+    """All measurements of the plan against a broker that lives as long as they do."""
+    figures: dict[str, float] = {}
+    with ApacheKafka() as kafka:
+        settings = Settings(brokers=kafka.address, app_id="bench", partitions=plan.partitions)
+        say(f"writing {plan.events:,} events of {plan.profiles:,} profiles to Apache Kafka")
+        await log.create_topics(kafka.address, log.contract_topics(settings))
+        await log.write(kafka.address, plan.partitions, catalogs())
+        start_ms = int(time.time() * 1_000) - DAY_MS
+        await log.write(
+            kafka.address, plan.partitions, generate(plan.events, profiles=plan.profiles, start_ms=start_ms)
+        )
+        if stock:
+            figures |= await measure_stock(kafka.address, plan)
+        if ours:
+            figures |= await measure_ours(kafka.address, plan, settings)
+    if ours and stock:
+        figures["cpu_ratio"] = figures["stock_cpu_seconds_per_million"] / figures["cpu_seconds_per_million"]
+    return figures
+
+
+def conditions(plan: Plan) -> dict[str, object]:
+    """How it was measured, for the file."""
+    return {
+        "events": plan.events,
+        "stock_events": plan.stock_events,
+        "profiles": plan.profiles,
+        "rows": ROWS,
+        "partitions": plan.partitions,
+        "broker": "Apache Kafka 4.1.1, one, on the same machine",
+        "guarantee": "ours exactly once; Faust + River at least once",
+        "cpu": "of the process alone, between the end of warming up and the last event",
+        "memory": "growth of the worker's resident memory while profiles were added, by profile",
+        "added_profiles": plan.more_profiles,
+    }
+
+
+def main() -> None:
+    """Entry of ``make bench``."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--events", type=int, default=FULL.events, help="events for ours (%(default)s)")
+    parser.add_argument("--stock-events", type=int, default=FULL.stock_events, help="for Faust + River")
+    parser.add_argument("--only", choices=["ours", "stock"], help="one of the two; writes no file")
+    parser.add_argument("--tiny", action="store_true", help="all of it in half a minute; writes no file")
+    parser.add_argument("--output", type=Path, default=report.LATEST, help="%(default)s")
+    arguments = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it retries while leaders are being chosen
+    plan = TINY if arguments.tiny else Plan(events=arguments.events, stock_events=arguments.stock_events)
+    try:
+        figures = asyncio.run(run(plan, ours=arguments.only != "stock", stock=arguments.only != "ours"))
+    except (BenchmarkError, FlywheelError) as error:
+        sys.exit(f"benchmark failed: {error}")
+    report.show(figures)
+    if not arguments.tiny and arguments.only is None:
+        report.write(figures, conditions(plan), arguments.output)
+        print(f"written to {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
