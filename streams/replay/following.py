@@ -7,7 +7,7 @@ because a compacted topic keeps only each profile's last.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -40,6 +40,7 @@ class Follower:
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
+            fetch_max_wait_ms=POLL_MS,
         )
         # It never joins the group: it only asks what the group has committed. (The admin client could, but
         # sends a version of the request that the embedded broker answers wrongly.)
@@ -59,9 +60,28 @@ class Follower:
             self._consumer.assign(partitions)
             for partition, offset in (await self._consumer.end_offsets(partitions)).items():
                 self._consumer.seek(partition, offset)
+            await self._skip_what_was_there(partitions)
         except KafkaError as error:
             raise BrokerError(f"no answer from the broker at {self._settings.brokers}: {error}") from error
         self._reading = asyncio.create_task(self._read())
+
+    async def _skip_what_was_there(self, partitions: list[TopicPartition]) -> None:
+        """The embedded broker names the beginning of the last batch as the end: what follows is old, too."""
+        ends: dict[TopicPartition, int] = {}
+        patience = _Patience(self._settings.stall_deadline_ms / 1000)
+        waiting = set(partitions)
+        while waiting:
+            await self._consumer.getmany(timeout_ms=POLL_MS)
+            for tp in sorted(waiting):
+                end = self._told_end(tp)
+                if end is not None and await self._consumer.position(tp) >= ends.setdefault(tp, end):
+                    waiting.remove(tp)
+            patience.see(len(ends), "the broker does not answer fetches")
+
+    def _told_end(self, tp: TopicPartition) -> int | None:
+        """Where the log ended when the broker last answered a fetch; ``None`` before its first answer."""
+        end = self._consumer.last_stable_offset(tp)
+        return self._consumer.highwater(tp) if end is None or end < 0 else end
 
     async def stop(self) -> None:
         """Stop reading and close the connections."""
@@ -71,14 +91,19 @@ class Follower:
         await self._consumer.stop()
         await self._group.stop()
 
-    async def finish(self, check: Callable[[], None], progress: Callable[[int, int], None]) -> None:
-        """Wait until the worker has consumed every published event, and everything it emitted has been read.
+    async def finish(
+        self,
+        ends: Mapping[TopicPartition, int],
+        check: Callable[[], None],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Wait until the worker has consumed the inputs up to ``ends`` (as :class:`Publisher` counts them),
+        and everything it emitted has been read.
 
-        ``check`` is called while waiting and may raise (the worker died); ``progress`` gets events consumed
-        and in all.
+        ``check`` is called while waiting and may raise (the worker died); ``progress`` gets the sum of its
+        positions and that of ``ends``.
         """
-        inputs = [TopicPartition(name, p) for name in INPUTS for p in range(self._settings.partitions)]
-        ends = await self._consumer.end_offsets(inputs)
+        ends = {tp: end for tp, end in ends.items() if tp.topic in INPUTS}
         total = sum(ends.values())
         patience = _Patience(self._settings.stall_deadline_ms / 1000)
         while True:
@@ -106,7 +131,9 @@ class Follower:
         while True:
             self._check_reading()
             positions = {tp: await self._consumer.position(tp) for tp in assigned}
-            behind = {tp: end for tp, end in ends.items() if positions[tp] < end}
+            # The broker's word for the end may fall short within the last batch; the answer to the fetch that
+            # brought this batch does not.
+            behind = [tp for tp in assigned if positions[tp] < max(ends[tp], self._told_end(tp) or 0)]
             if not behind:
                 return
             patience.see(sum(positions.values()), f"reading the decisions of {sorted(behind)} stands still")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerError
@@ -46,6 +46,10 @@ class Publisher:
     def __init__(self, brokers: str) -> None:
         self._producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=LINGER_MS)
         self._brokers = brokers
+        self.ends: dict[TopicPartition, int] = {}
+        """Where each partition's log ends with what was published here: the position after the last
+        acknowledged.
+        """
 
     async def __aenter__(self) -> Publisher:
         try:
@@ -82,11 +86,16 @@ class Publisher:
                 flying.append(await self._producer.send(message.topic, key=message.key, value=message.value))
                 sent += 1
                 if len(flying) >= CHUNK:
-                    await asyncio.gather(*flying)
+                    await self._acknowledged(flying)
                     flying.clear()
                     if progress is not None:
                         progress(sent, message.ts)
-            await asyncio.gather(*flying)
+            await self._acknowledged(flying)
         except KafkaError as error:
             raise BrokerError(f"the broker at {self._brokers} refused a record: {error}") from error
         return sent
+
+    async def _acknowledged(self, flying: list[Any]) -> None:
+        for metadata in await asyncio.gather(*flying):
+            tp = metadata.topic_partition
+            self.ends[tp] = max(self.ends.get(tp, 0), metadata.offset + 1)

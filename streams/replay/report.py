@@ -60,8 +60,7 @@ class Judge:
             return  # sent twice by its producer
         self._seen.add(event.event_id)
         ts = event.ts
-        if self._count == 0:
-            self._first_ts = ts
+        self._first_ts = min(self._first_ts, ts) if self._count else ts
         self._last_ts = max(self._last_ts, ts)
         if isinstance(event, VIDEO_EVENTS):
             self._videos.setdefault(event.profile_id, []).append(ts)

@@ -12,15 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
-from pathlib import Path
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -29,18 +23,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from streams import admin
 from streams.brokers.embedded import EmbeddedBroker
-from streams.errors import BrokerError
 from streams.replay.following import Follower
 from streams.replay.publishing import Pace, Publisher
 from streams.replay.records import Log
 from streams.replay.report import Judge
 from streams.settings import ENV_PREFIX, Settings, load
 from streams.topics import ROW_CATALOG
+from streams.worker_process import WorkerProcess
 
 CATALOG_SETTLE_S = 3.0
 """A worker that is already running gets this long to read new catalogs before events name them."""
-TERMINATION_SLACK_S = 10.0
-"""Beyond its own shutdown deadline, a worker is killed after this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +55,8 @@ def settings_for(log: Log, run: Run, brokers: str) -> Settings:
         name: value for name, value in log.settings.items() if f"{ENV_PREFIX}{name.upper()}" not in os.environ
     }
     partitions = run.partitions if run.partitions is not None or run.brokers is not None else 1
+    if f"{ENV_PREFIX}WEB_PORT" not in os.environ:
+        fitting["web_port"] = -1  # a replay must not collide with a worker at work
     return load(brokers=brokers, partitions=partitions, log_predictions=run.report or None, **fitting)
 
 
@@ -81,54 +75,10 @@ def replay(log: Log, run: Run, now_ms: int, console: Console) -> dict[str, Any]:
         rows = asyncio.run(_publish_catalogs(log, brokers))
         worker = None
         if run.own_worker or run.brokers is None:
-            worker = stack.enter_context(Worker(settings))
+            worker = stack.enter_context(WorkerProcess(settings))
         progress = stack.enter_context(_progress(console))
         shift = log.shift_to(now_ms) if run.shift_time else 0
         return asyncio.run(_publish_and_judge(log, run, settings, rows, shift, worker, progress))
-
-
-class Worker:
-    """A worker in a process of its own, with all of ``settings`` in its environment. A context manager."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._log = tempfile.NamedTemporaryFile(prefix="flywheel-worker-", suffix=".log")  # noqa: SIM115
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Worker:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-        for field in fields(Settings):
-            environ[f"{ENV_PREFIX}{field.name.upper()}"] = str(getattr(self._settings, field.name))
-        if f"{ENV_PREFIX}WEB_PORT" not in os.environ:
-            environ[f"{ENV_PREFIX}WEB_PORT"] = "-1"  # a replay must not collide with a worker at work
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "streams", "worker"],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C ends the replay, which then ends the worker in order
-        )
-        return self
-
-    def check(self) -> None:
-        """Raise ``BrokerError`` with the worker's last words if it has ended."""
-        if self._process is not None and self._process.poll() is not None:
-            words = Path(self._log.name).read_text(errors="replace").splitlines()[-15:]
-            raise BrokerError("the worker ended by itself:\n" + "\n".join(words))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(self._settings.shutdown_deadline_ms / 1000 + TERMINATION_SLACK_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._log.close()
 
 
 async def _publish_catalogs(log: Log, brokers: str) -> list[str]:
@@ -145,7 +95,7 @@ async def _publish_and_judge(
     settings: Settings,
     rows: list[str],
     shift: int,
-    worker: Worker | None,
+    worker: WorkerProcess | None,
     progress: Progress,
 ) -> dict[str, Any]:
     judge = Judge(rows, settings)
@@ -169,6 +119,7 @@ async def _publish_and_judge(
         progress.update(published, completed=log.last_ts - log.first_ts)
         if follower is not None:
             await follower.finish(
+                publisher.ends,
                 worker.check if worker is not None else lambda: None,
                 lambda done, total: progress.update(consumed, completed=done, total=total),
             )
