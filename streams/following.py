@@ -34,6 +34,11 @@ class Follower:
         self._topics = tuple(topics)
         self._from_start = from_start
         self._consumer: Any = None
+        self._ends: dict[TopicPartition, int] = {}
+
+    async def caught_up(self) -> bool:
+        """Whether all that was there when following began has been handed over."""
+        return all([await self._consumer.position(place) >= end for place, end in self._ends.items()])
 
     async def records(self, wait_ms: int = 200) -> list[Any]:
         """The next committed records (aiokafka's ``ConsumerRecord``), or none when ``wait_ms`` passed
@@ -82,6 +87,7 @@ class Follower:
         self._consumer.assign(partitions)
         # Positions are set by hand: after `end_offsets`, aiokafka's own seeking to the start may read
         # nothing.
-        ask = self._consumer.beginning_offsets if self._from_start else self._consumer.end_offsets
-        for partition, offset in (await ask(partitions)).items():
+        self._ends = await self._consumer.end_offsets(partitions)
+        starts = await self._consumer.beginning_offsets(partitions) if self._from_start else self._ends
+        for partition, offset in starts.items():
             self._consumer.seek(partition, offset)

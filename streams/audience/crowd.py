@@ -33,6 +33,8 @@ class Audience:
         self.now_ms = start_ms
         self.left = 0
         self.viewers: dict[str, Viewer] = {}
+        self.click_places: list[int] = []
+        """Where on the page (0 = top) each thing that was clicked stood, in the order of time."""
         self._seed = seed
         self._run = f"{start_ms:x}"
         self._born = 0
@@ -54,6 +56,8 @@ class Audience:
         while waiting[0][0] <= now_ms and (limit is None or len(produced) < limit):
             at, order, viewer, life, (_, topic, fields) = waiting[0]
             self.now_ms = at
+            if fields["type"] == "click":
+                self.click_places.append(fields["row_position"])
             key = viewer.profile_id.encode()
             produced.append(Produced(topic, key, orjson.dumps(fields), fields["event_id"]))
             following = next(life, None)

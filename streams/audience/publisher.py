@@ -68,7 +68,7 @@ class Publisher:
         """Publish rows and titles, wait for the acknowledgements, and say how many records that were."""
         records = self.audience.catalog.records()
         await self._send(records)
-        await self._flush()
+        await self.flush()
         return len(records)
 
     async def run(self, seconds: float | None, beat: Callable[[], None] = lambda: None) -> None:
@@ -87,7 +87,7 @@ class Publisher:
             await self._send(group)
             self._raise_failure()
             beat()
-        await self._flush()
+        await self.flush()
 
     def follow_pages(self) -> None:
         """Show each viewer the row order that was decided for them, from now on, in the background."""
@@ -134,7 +134,8 @@ class Publisher:
         if self._pages is not None and self._pages.done():
             self._pages.result()
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Wait until all is acknowledged. Raises ``BrokerError`` when a record was refused."""
         await self._producer.flush()
         self._raise_failure()
 

@@ -1,0 +1,5 @@
+"""``python -m streams`` is ``flywheel``."""
+
+from streams.cli import main
+
+main()
