@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mode import Service
 
 from streams.errors import FlywheelError
+from streams.metrics.engines import EngineFigures
 from streams.metrics.instruments import Instruments
 from streams.metrics.observe import EngineView, Observations
 from streams.metrics.server import MetricsServer
+from streams.pipeline import PartitionEngine
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,10 +38,12 @@ def serve(app: FlywheelApp, observations: Observations) -> None:
 
 
 def _engines(app: FlywheelApp) -> Mapping[int, EngineView]:
-    engines: dict[int, Any] = {
-        number: partition.engine for number, partition in app.assignment.partitions.items()
+    # An engine of another kind (a toy of the tests) is not looked into.
+    return {
+        number: EngineFigures(partition.engine)
+        for number, partition in app.assignment.partitions.items()
+        if isinstance(partition.engine, PartitionEngine)
     }
-    return engines
 
 
 class Pages(Service):
