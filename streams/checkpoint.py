@@ -195,7 +195,7 @@ class TransactionalCheckpoint:
         )
         producer = self._producer
         try:
-            async with asyncio.timeout(self._settings.transaction_timeout_ms / 1000):
+            async with asyncio.timeout(self._settings.stall_deadline_ms / 1000):
                 await producer.begin_transaction()  # 1
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._sender.send(writes, _now_ms()))  # 2, 4
@@ -211,7 +211,7 @@ class TransactionalCheckpoint:
             await self._abort()
             raise CheckpointError(
                 f"partition {self._partition}: the broker did not take the checkpoint within "
-                f"{self._settings.transaction_timeout_ms} ms"
+                f"{self._settings.stall_deadline_ms} ms"
             ) from error
         except (KafkaError, AssertionError) as error:
             await self._abort()
@@ -273,7 +273,7 @@ class AtLeastOnceCheckpoint:
         """1. Everything sent and acknowledged. 2. Only then the positions."""
         assert self._producer is not None, "a checkpoint commits only after it was opened"
         try:
-            async with asyncio.timeout(self._settings.transaction_timeout_ms / 1000):
+            async with asyncio.timeout(self._settings.stall_deadline_ms / 1000):
                 await _Sender(self._producer, self._partition, transactional=False).send(
                     writes, _now_ms()
                 )  # 1
@@ -288,7 +288,7 @@ class AtLeastOnceCheckpoint:
         except TimeoutError as error:
             raise CheckpointError(
                 f"partition {self._partition}: the broker did not take the checkpoint within "
-                f"{self._settings.transaction_timeout_ms} ms"
+                f"{self._settings.stall_deadline_ms} ms"
             ) from error
 
     async def close(self) -> None:
