@@ -266,12 +266,19 @@ def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | No
 
 def _real_app(settings: Settings) -> FlywheelApp:
     from streams import pipeline  # compiles the engine, which the toy worker of the tests does without
+    from streams.metrics import service
     from streams.state.catalog import Catalog
 
     catalog = Catalog(settings)
-    return create_app(
-        settings, lambda partition: pipeline.create_engine(partition, settings, catalog), put=catalog.put
+    observations = service.observe(settings)
+    app = create_app(
+        settings,
+        lambda partition: pipeline.create_engine(partition, settings, catalog),
+        put=catalog.put,
+        observer=observations,
     )
+    service.serve(app, observations)
+    return app
 
 
 def __getattr__(name: str) -> Any:

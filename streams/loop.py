@@ -21,21 +21,22 @@ from streams.decisions.churn import (
     mature_labels,
 )
 from streams.decisions.ordering import arrange, movable, propensity, reorder
+from streams.decisions.demand import decay_demand, demand_scores, demand_terms
 from streams.decisions.rows import (
     base_rate,
-    decay_partition,
-    demand,
-    row_features,
-    row_score,
-    title_appeal,
     count_title,
+    decay_rates,
+    row_features,
+    row_qualities,
+    row_rate,
+    title_appeal,
 )
 from streams.events.kinds import KINDS
-from streams.profiles.clock import LONG_MS, SHORT_MS, remaining
-from streams.profiles.layout import MAX_POSITIONS, MAX_ROWS
+from streams.profiles.clock import DAY, MONTH_MS, remaining
+from streams.profiles.layout import DEMAND_TERMS, MAX_POSITIONS, MAX_ROWS
 from streams.profiles.observe import DECIDE_CHURN, DECIDE_ROWS, DUPLICATE, PREDICT, REPEATED, observe
 from streams.profiles.outcomes import Examples, await_outcome, place_for_impression
-from streams.profiles.parameters import Array, Columns, Floats, Models, Pages, Parameters, Tables
+from streams.profiles.parameters import Array, Columns, Floats, Models, Pages, Parameters, Scratch, Tables
 
 # Why the loop stopped.
 DONE, LEARN_QUALITY, LEARN_CHURN, OUTBOX_FULL, ASK_QUALITY, ASK_CHURN = range(6)
@@ -49,8 +50,6 @@ ROW_ORDER, CHURN_SCORE, EXPIRED = 1, 2, 3
 NO_EVENT = -1
 ROOM = 8
 """An event, or a visit, adds at most this many decisions."""
-DEMAND_REASON = 100
-"""The 'feature' of a reason when the demand mixture moved the row most."""
 ROWS_DECIDED, CHURN_DECIDED = len(KINDS), len(KINDS) + 1
 """Places behind the kinds of events in ``counts``."""
 
@@ -62,18 +61,6 @@ class Outbox(NamedTuple):
     prediction_event: Array
     prediction_p: Floats
     n: Array
-
-
-class Scratch(NamedTuple):
-    """Memory of the loop that is never state."""
-
-    weights: Floats
-    shares: Floats
-    ask: Floats
-    answer: Floats
-    churn_ask: Floats
-    scores: Floats
-    page: Array
 
 
 @compiled
@@ -101,7 +88,10 @@ def run(
             return LEARN_QUALITY
         if churn.n[0] >= learn_batch:
             return LEARN_CHURN
-        if outbox.n[0] + ROOM > outbox.decisions.shape[0] or outbox.n[1] + 1 > outbox.prediction_event.shape[0]:
+        if (
+            outbox.n[0] + ROOM > outbox.decisions.shape[0]
+            or outbox.n[1] + 1 > outbox.prediction_event.shape[0]
+        ):
             return OUTBOX_FULL
         if partition.sweep_left > 0:
             asked = visit(tables, parameters, models, churn, outbox, scratch, cursor, counts)
@@ -118,7 +108,7 @@ def run(
             partition.slots = max(partition.slots, columns.slot[i] + 1)
             needs = observe(
                 p, i, topic, columns, partition, tables.titles, tables.dirty_title, pages,
-                quality, churn, scratch.weights, scratch.shares, parameters,
+                quality, churn, models, scratch, parameters,
             )  # fmt: skip
             if needs & REPEATED:
                 cursor[REPEATS] += 1
@@ -135,13 +125,15 @@ def run(
         slot = columns.slot[i]
         p = profiles[slot]
         if cursor[STAGE] == PREDICTING:
-            if cursor[NEEDS] & PREDICT and not predict(p, i, columns, tables, models, quality, outbox, scratch, cursor, parameters):
+            if cursor[NEEDS] & PREDICT and not predict(
+                p, i, columns, tables, models, quality, outbox, scratch, cursor, parameters
+            ):
                 return ASK_QUALITY
             cursor[STAGE] = ORDERING
         if cursor[STAGE] == ORDERING:
             if cursor[NEEDS] & DECIDE_ROWS and pages.active_n > 0:
                 if models.quality_linear == 0 and cursor[ANSWERED] == 0:
-                    ask_rows(p, partition, pages, scratch)
+                    row_qualities(p, partition, pages, models, scratch)
                     cursor[ASKED] = pages.n
                     return ASK_QUALITY
                 cursor[ANSWERED] = 0
@@ -177,7 +169,9 @@ def let_time_pass(partition: Array, ts: int, parameters: Parameters) -> bool:
         return False
     partition.sweep_ts += due * parameters.sweep_every_ms
     elapsed = float(partition.sweep_ts - partition.decay_ts)
-    decay_partition(partition, remaining(elapsed, SHORT_MS), remaining(elapsed, LONG_MS))
+    month = remaining(elapsed, MONTH_MS)
+    decay_rates(partition, month)
+    decay_demand(partition, remaining(elapsed, DAY), month)
     partition.decay_ts = partition.sweep_ts
     partition.sweep_left = min(partition.slots, due * (partition.slots // 60 + 1))
     return partition.sweep_left > 0
@@ -246,8 +240,9 @@ def predict(
         base = base_rate(partition)
         appeal = 0.0
         n = columns.items_to[i] - columns.items_from[i]
+        rate = row_rate(partition, row, base)
         for j in range(columns.items_from[i], columns.items_to[i]):
-            appeal += title_appeal(tables.titles, columns.items[j], base)
+            appeal += title_appeal(tables.titles, columns.items[j], base, rate)
         if n > 0:
             appeal /= n
             if partition.row_appeal_n[row] < 50.0:
@@ -277,14 +272,6 @@ def predict(
 
 
 @compiled
-def ask_rows(p: Array, partition: Array, pages: Pages, scratch: Scratch) -> None:
-    """Fill ``scratch.ask`` with the features of every row, as if seen at the top of the page."""
-    base = base_rate(partition)
-    for row in range(pages.n):
-        row_features(p, partition, row, 0, partition.row_appeal[row], base, scratch.ask[row])
-
-
-@compiled
 def decide_rows(
     p: Array,
     slot: int,
@@ -299,18 +286,13 @@ def decide_rows(
 ) -> None:
     """Order the rows anew; a page that differs from the one last shown becomes a decision."""
     n = pages.n
-    if models.quality_linear == 1:
-        ask_rows(p, partition, pages, scratch)
-    demand(p, partition, n, scratch.shares)
-    for row in range(n):
-        if models.quality_linear == 1:
-            quality = models.quality_intercept
-            for f in range(models.quality_weights.shape[0]):
-                quality += models.quality_weights[f] * scratch.ask[row, f]
-        else:
+    row_qualities(p, partition, pages, models, scratch)
+    if models.quality_linear == 0:
+        for row in range(n):
             chance = min(1.0 - 1e-6, max(1e-6, scratch.answer[row]))
-            quality = np.log(chance / (1.0 - chance))
-        scratch.scores[row] = row_score(partition, quality, scratch.shares, row, n)
+            scratch.quality[row] = np.log(chance / (1.0 - chance))
+    demand_terms(p, partition, n, scratch.quality, scratch.terms)
+    demand_scores(partition, n, scratch.terms, scratch.scores)
     for row in range(p.ordered, n):  # rows that came since stand last
         p.order[row] = row
     before = np.int64(p.shown_n)
@@ -358,12 +340,12 @@ def decide_rows(
         out.order[k] = row
         out.scores[k] = round(scratch.scores[row] * 1e4) / 1e4
         p.shown[k] = row
-    explain_rows(p, partition, pages, models, scratch, out)
+    explain_rows(partition, pages, scratch, out)
 
 
 @compiled
-def explain_rows(p: Array, partition: Array, pages: Pages, models: Models, scratch: Scratch, out: Array) -> None:
-    """For the three rows that moved most: the part of the score that sets the row apart most from the page's mean."""
+def explain_rows(partition: Array, pages: Pages, scratch: Scratch, out: Array) -> None:
+    """For the three rows that moved most: the term of its score that sets it apart most from the mean of the page."""
     for reason in range(3):
         out.reason_row[reason] = -1
     length, before = np.int64(out.rows), np.int64(out.previous_rows)  # signed, like the indexes they meet
@@ -388,27 +370,27 @@ def explain_rows(p: Array, partition: Array, pages: Pages, models: Models, scrat
         row = out.order[best]
         out.reason_row[reason] = row
         strongest = 0.0
-        feature = DEMAND_REASON
-        demand_mean = 0.0
-        for q in range(pages.n):
-            demand_mean += row_score(partition, 0.0, scratch.shares, q, pages.n) / pages.n
-        strongest = row_score(partition, 0.0, scratch.shares, row, pages.n) - demand_mean
-        if models.quality_linear == 1:
-            for f in range(models.quality_weights.shape[0]):
-                mean = 0.0
-                for q in range(pages.n):
-                    mean += scratch.ask[q, f] / pages.n
-                part = models.quality_weights[f] * (scratch.ask[row, f] - mean)
-                if abs(part) > abs(strongest):
-                    strongest = part
-                    feature = f
-        out.reason_feature[reason] = feature
+        for t in range(DEMAND_TERMS):
+            mean = 0.0
+            for q in range(pages.n):
+                mean += scratch.terms[q, t] / pages.n
+            part = partition.demand_weight[t] * (scratch.terms[row, t] - mean)
+            if abs(part) > abs(strongest):
+                strongest = part
+                out.reason_feature[reason] = t
         out.reason[reason] = round(strongest * 1e4) / 1e4
 
 
 @compiled
 def decide_churn(
-    p: Array, slot: int, event: int, ts: int, parameters: Parameters, models: Models, outbox: Outbox, scratch: Scratch
+    p: Array,
+    slot: int,
+    event: int,
+    ts: int,
+    parameters: Parameters,
+    models: Models,
+    outbox: Outbox,
+    scratch: Scratch,
 ) -> bool:
     """Score churn from ``scratch.churn_ask``; true when the profile's record changed.
 
@@ -460,14 +442,15 @@ def decide_churn(
     return True
 
 
-def new_scratch(quality_features: int, churn_features_n: int, experts: int) -> Scratch:
+def new_scratch(quality_features: int, churn_features_n: int) -> Scratch:
     """Working memory for one loop."""
     return Scratch(
-        weights=np.ones(5),
-        shares=np.zeros((MAX_ROWS, experts)),
+        weights=np.ones(6),
         ask=np.zeros((MAX_ROWS, quality_features)),
         answer=np.zeros(MAX_ROWS),
         churn_ask=np.zeros(churn_features_n),
+        quality=np.zeros(MAX_ROWS),
+        terms=np.zeros((MAX_ROWS, DEMAND_TERMS)),
         scores=np.zeros(MAX_ROWS),
         page=np.zeros(MAX_ROWS, np.int8),
     )

@@ -27,7 +27,7 @@ from models.hazard import FEATURES as CHURN_FEATURES
 from models.quality import FEATURES as QUALITY_FEATURES
 from streams import topics
 from streams.decisions.learner import Learner
-from streams.decisions.rows import EXPERTS
+from streams.decisions.demand import START_WEIGHTS
 from streams.emit import records as emit
 from streams.engine import TopicWrites, Writes
 from streams.errors import InvariantError, RecoveryError
@@ -57,7 +57,7 @@ from streams.loop import (
     new_scratch,
     run,
 )
-from streams.profiles.layout import DECISION, MAX_ROWS, PARTITION, PROFILE, TITLE
+from streams.profiles.layout import DECISION, MAX_ROWS, OTHER_ROW, PARTITION, PROFILE, TITLE
 from streams.profiles.parameters import Array, Columns, Models, Pages, Parameters, Tables
 from streams.profiles.store import Store
 from streams.settings import MINUTE_MS, Settings
@@ -97,7 +97,10 @@ class EngineStats:
     @property
     def decisions(self) -> dict[str, int]:
         """How often each surface was decided anew, whether or not that changed anything."""
-        return {topics.ROW_ORDER: int(self.events[ROWS_DECIDED]), topics.CHURN_SCORES: int(self.events[CHURN_DECIDED])}
+        return {
+            topics.ROW_ORDER: int(self.events[ROWS_DECIDED]),
+            topics.CHURN_SCORES: int(self.events[CHURN_DECIDED]),
+        }
 
 
 class PartitionEngine:
@@ -112,12 +115,15 @@ class PartitionEngine:
         self.titles = Store(TITLE)
         self.titles.add(OTHER_TITLES)
         self.table = np.zeros(1, PARTITION)
-        self.table["mix"][0, :EXPERTS] = 1.0 / EXPERTS
+        self.table["demand_weight"][0] = START_WEIGHTS
+        self.table["demand_gradient"][0] = 1.0
         self.rows: list[str] = []
         self.quality = Learner(
             "quality", settings.quality_model, QUALITY_FEATURES, settings.learn_batch, settings.learning
         )
-        self.churn = Learner("hazard", settings.churn_model, CHURN_FEATURES, settings.learn_batch, settings.learning)
+        self.churn = Learner(
+            "hazard", settings.churn_model, CHURN_FEATURES, settings.learn_batch, settings.learning
+        )
         self._parameters = Parameters(
             session_gap_ms=settings.session_gap_ms,
             heartbeat_gap_ms=settings.heartbeat_gap_ms,
@@ -139,7 +145,7 @@ class PartitionEngine:
         self._row_index: dict[str, int] = {}
         self._row_names = emit.row_names([])
         self._catalog_version = -1
-        self._scratch = new_scratch(len(QUALITY_FEATURES), len(CHURN_FEATURES), EXPERTS)
+        self._scratch = new_scratch(len(QUALITY_FEATURES), len(CHURN_FEATURES))
         self._outbox = Outbox(
             decisions=np.zeros(OUTBOX, DECISION),
             prediction_event=np.zeros(OUTBOX, np.int32),
@@ -184,7 +190,13 @@ class PartitionEngine:
         if not events:
             return
         columns = to_columns(
-            events, indexes, batch.records, self._profile_slot, self._title_slot, self._index_of_row, self._places
+            events,
+            indexes,
+            batch.records,
+            self._profile_slot,
+            self._title_slot,
+            self._index_of_row,
+            self._places,
         )
         self._run(columns, topics.INPUTS.index(batch.topic), batch, events)
 
@@ -192,7 +204,9 @@ class PartitionEngine:
         self, columns: Columns, topic: int, batch: RecordBatch | None, events: Sequence[schema.Event]
     ) -> None:
         """Drive the loop over the columns, doing outside what it stops for."""
-        tables = Tables(self.profiles.records, self.titles.records, self.table, self.profiles.dirty, self.titles.dirty)
+        tables = Tables(
+            self.profiles.records, self.titles.records, self.table, self.profiles.dirty, self.titles.dirty
+        )
         cursor = np.zeros(CURSOR_FIELDS, np.int64)
         models = self._models()
         while True:
@@ -265,7 +279,13 @@ class PartitionEngine:
             self._expire(slot)
 
     def _cause(
-        self, event: int, slot: int, ts: int, columns: Columns, batch: RecordBatch | None, events: Sequence[schema.Event]
+        self,
+        event: int,
+        slot: int,
+        ts: int,
+        columns: Columns,
+        batch: RecordBatch | None,
+        events: Sequence[schema.Event],
     ) -> emit.Cause:
         if event >= 0 and batch is not None:
             return emit.cause(events[event].event_id, batch.topic, self.partition, int(columns.offset[event]))
@@ -276,12 +296,16 @@ class PartitionEngine:
 
     def _encode_predictions(self, columns: Columns, events: Sequence[schema.Event], n: int) -> None:
         writes = self._to(self.settings.predictions_topic)
-        for i, p in zip(self._outbox.prediction_event[:n].tolist(), self._outbox.prediction_p[:n].tolist(), strict=True):
+        for i, p in zip(
+            self._outbox.prediction_event[:n].tolist(), self._outbox.prediction_p[:n].tolist(), strict=True
+        ):
             event = events[i]
-            row = self.rows[columns.row[i]]
+            row = event.row_id  # type: ignore[attr-defined]  # only impressions are predicted
             writes.keys.append(event.profile_id.encode())
             writes.values.append(
-                emit.encode_prediction(event.profile_id, event.event_id, event.ts, row, p, int(columns.offset[i]))
+                emit.encode_prediction(
+                    event.profile_id, event.event_id, event.ts, row, p, int(columns.offset[i])
+                )
             )
 
     def _reject(self, batch: RecordBatch, record: Record, reject: Reject) -> None:
@@ -323,7 +347,11 @@ class PartitionEngine:
     def pending(self) -> int:
         """Records that the next ``drain`` would send, about."""
         outputs = sum(len(writes.keys) for writes in self._writes.topics.values())
-        return outputs + int(np.count_nonzero(self.profiles.dirty[: len(self.profiles.names)])) + self._model_changed
+        return (
+            outputs
+            + int(np.count_nonzero(self.profiles.dirty[: len(self.profiles.names)]))
+            + self._model_changed
+        )
 
     def drain(self) -> Writes:
         """Outputs, and every record that changed, since the last call."""
@@ -373,7 +401,9 @@ class PartitionEngine:
             elif kind == codec.MODEL_KEY:
                 self._load_model(value)
             else:
-                raise RecoveryError(f"the changelog has a record of unknown kind {key!r}: was it written by something else?")
+                raise RecoveryError(
+                    f"the changelog has a record of unknown kind {key!r}: was it written by something else?"
+                )
         codec.decode_profiles(self.profiles, names, records)
 
     def restored(self) -> None:
@@ -397,12 +427,19 @@ class PartitionEngine:
         except Exception as error:
             raise RecoveryError(f"the changelog's model record cannot be read: {error!r}") from error
         if version != codec.LAYOUT_VERSION or len(table) != PARTITION.itemsize:
-            raise RecoveryError(f"the changelog's model record has layout {version}, this program reads {codec.LAYOUT_VERSION}")
+            raise RecoveryError(
+                f"the changelog's model record has layout {version}, this program reads {codec.LAYOUT_VERSION}"
+            )
         self.table[:] = np.frombuffer(table, PARTITION)
         self.rows = rows
         for learner, dumped in ((self.quality, quality), (self.churn, churn)):
             if not learner.load(dumped):
-                log.warning("the %s model starts anew: the changelog holds %s, configured is %s", learner.name, dumped[0], learner.spec)
+                log.warning(
+                    "the %s model starts anew: the changelog holds %s, configured is %s",
+                    learner.name,
+                    dumped[0],
+                    learner.spec,
+                )
 
     # --- names and numbers ---------------------------------------------------------------------------------------
 
@@ -437,9 +474,10 @@ class PartitionEngine:
         record["duration_s"] = facts.duration_s if facts else 0.0
 
     def _index_of_row(self, row: str) -> int:
-        index = self._row_index.get(row, -1)
-        if index < 0:
+        index = self._row_index.get(row)
+        if index is None:
             self.stats.unknown_rows += 1
+            return OTHER_ROW
         return index
 
     def _follow_catalog(self) -> None:
@@ -450,8 +488,12 @@ class PartitionEngine:
         known = set(self.rows)
         for row in sorted(self.catalog.rows):
             if row not in known:
-                if len(self.rows) == MAX_ROWS:
-                    log.error("row %r is not ordered: a catalog of more than %d rows is not supported", row, MAX_ROWS)
+                if len(self.rows) == OTHER_ROW:
+                    log.error(
+                        "row %r is not ordered: a catalog of more than %d rows is not supported",
+                        row,
+                        OTHER_ROW,
+                    )
                     continue
                 self.rows.append(row)
         n = len(self.rows)

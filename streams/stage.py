@@ -73,11 +73,8 @@ def page(standing: Standing, tally: Tally, where: str) -> Group:
     left.add_row("event to decision", f"p50 {_ms(standing.p50_ms)}", f"p99 {_ms(standing.p99_ms)}")
     left.add_row("malformed", f"{standing.malformed:,} sent", f"{standing.rejects:,} in dead-letters")
     left.add_row("viewers", f"{standing.profiles:,}", f"{standing.viewers_left:,} left for good")
-    left.add_row(
-        "clicks stood at place",
-        _place(standing.click_place_first),
-        f"now {_place(standing.click_place_last)}",
-    )
+    first, last = _place(standing.click_place_first), _place(standing.click_place_last)
+    left.add_row("clicks stood at place", first, f"now {last}")
     right = Table.grid(padding=(0, 2))
     for surface in SURFACES:
         if tally.changes[surface]:
@@ -113,7 +110,7 @@ def report(standing: Standing) -> Table:
         ("event to decision", f"p50 {_ms(standing.p50_ms)}, p99 {_ms(standing.p99_ms)}"),
         (
             "place of what was clicked",
-            f"{_place(standing.click_place_first)} -> {_place(standing.click_place_last)}",
+            f"{first} -> {last}",
         ),
     ]
     for row in rows:

@@ -113,4 +113,3 @@ def keep_snapshot(p: Array, ts: int, features: Floats, probability: float, param
                 p.snapshot_x[s, f] = quantised(features[f])
             p.last_snapshot_ts = ts
             return
-

@@ -88,7 +88,14 @@ class Learner:
         """What a checkpoint keeps: which model, its version, the model, and the outcomes that wait."""
         n = int(self.waiting.n[0])
         w = self.waiting
-        return self.spec, self.version, pickle.dumps(self.model, 5), w.x[:n].copy(), w.y[:n].copy(), w.p[:n].copy()
+        return (
+            self.spec,
+            self.version,
+            pickle.dumps(self.model, 5),
+            w.x[:n].copy(),
+            w.y[:n].copy(),
+            w.p[:n].copy(),
+        )
 
     def load(self, dumped: tuple[str, int, bytes, Array, Array, Array]) -> bool:
         """Go on from a checkpoint. False when it holds another model than is configured: then this one starts anew."""

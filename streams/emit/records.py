@@ -8,18 +8,15 @@ import numpy as np
 import orjson
 
 from models.hazard import FEATURES as CHURN_FEATURES
-from models.quality import FEATURES as QUALITY_FEATURES
+from streams.decisions.demand import TERMS
 from streams.engine import Headers
 from streams.events.decode import Reject
-from streams.loop import DEMAND_REASON
 from streams.profiles.parameters import Array
 from streams.settings import DAY_MS
 
 BANDS = ("low", "medium", "high")
 ROW_MODEL = "quality"
 CHURN_MODEL = "hazard"
-DEMAND = "demand"
-"""The reason of a row that moved because of where this profile's plays go, not of how good the row is."""
 
 Cause = dict[str, Any]
 
@@ -29,7 +26,9 @@ def cause(event_id: str, topic: str, partition: int, offset: int) -> Cause:
     return {"event_id": event_id, "topic": topic, "partition": partition, "offset": offset}
 
 
-def encode_row_orders(decisions: Array, profiles: list[str], causes: list[Cause], names: Array) -> list[bytes]:
+def encode_row_orders(
+    decisions: Array, profiles: list[str], causes: list[Cause], names: Array
+) -> list[bytes]:
     """``row-order`` records of these decisions; ``names`` are the partition's row ids by index (an object array)."""
     width = len(names)
     order = names[decisions["order"][:, :width]].tolist()
@@ -64,7 +63,7 @@ def encode_row_orders(decisions: Array, profiles: list[str], causes: list[Cause]
                     "reasons": [
                         {
                             "row_id": names[row],
-                            "feature": DEMAND if feature == DEMAND_REASON else QUALITY_FEATURES[feature],
+                            "feature": TERMS[feature],
                             "contribution": part,
                         }
                         for row, feature, part in zip(moved[i], features[i], parts[i], strict=True)
@@ -117,7 +116,9 @@ def encode_churn_scores(
     return encoded
 
 
-def encode_prediction(profile: str, event_id: str, ts: int, row: str, probability: float, offset: int) -> bytes:
+def encode_prediction(
+    profile: str, event_id: str, ts: int, row: str, probability: float, offset: int
+) -> bytes:
     """A record of the internal predictions topic."""
     return orjson.dumps(
         {

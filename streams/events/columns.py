@@ -29,7 +29,16 @@ def _titled(kind: int) -> Callable[[Any], Numbers]:
 
 
 def _played(kind: int) -> Callable[[Any], Numbers]:
-    return lambda e: (kind, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id.encode()), e.position_s, 0.0, 0)
+    return lambda e: (
+        kind,
+        e.title_id,
+        None,
+        0,
+        xxh3_64_intdigest(e.playback_id.encode()),
+        e.position_s,
+        0.0,
+        0,
+    )
 
 
 def _subscription(kind: int) -> Callable[[Any], Numbers]:
@@ -44,7 +53,16 @@ def _skip(e: schema.PlaybackSkip) -> Numbers:
 
 def _start(e: schema.PlaybackStart) -> Numbers:
     playback = xxh3_64_intdigest(e.playback_id.encode())
-    return (kinds.PLAYBACK_START, e.title_id, e.row_id, e.row_position or 0, playback, e.position_s, e.duration_s, e.autoplay)
+    return (
+        kinds.PLAYBACK_START,
+        e.title_id,
+        e.row_id,
+        e.row_position or 0,
+        playback,
+        e.position_s,
+        e.duration_s,
+        e.autoplay,
+    )
 
 
 def _search(e: schema.Search) -> Numbers:
@@ -63,11 +81,25 @@ _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
     schema.PlaybackResume: _played(kinds.PLAYBACK_RESUME),
     schema.PlaybackStop: _played(kinds.PLAYBACK_STOP),
     schema.PlaybackSeek: lambda e: (
-        kinds.PLAYBACK_SEEK, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id.encode()), e.from_s, e.to_s, 0
+        kinds.PLAYBACK_SEEK,
+        e.title_id,
+        None,
+        0,
+        xxh3_64_intdigest(e.playback_id.encode()),
+        e.from_s,
+        e.to_s,
+        0,
     ),  # fmt: skip
     schema.PlaybackSkip: _skip,
     schema.PlaybackComplete: lambda e: (
-        kinds.PLAYBACK_COMPLETE, e.title_id, None, 0, xxh3_64_intdigest(e.playback_id.encode()), NO_NUMBER, 0.0, 0
+        kinds.PLAYBACK_COMPLETE,
+        e.title_id,
+        None,
+        0,
+        xxh3_64_intdigest(e.playback_id.encode()),
+        NO_NUMBER,
+        0.0,
+        0,
     ),  # fmt: skip
     schema.Search: _search,
     schema.Browse: lambda e: (kinds.BROWSE, None, None, 0, 0, e.dwell_s, 0.0, 0),
@@ -140,7 +172,9 @@ def to_columns(
         b=np.array(b, np.float64),
         flag=np.array(flag, np.uint8),
         device=np.array([device[getattr(e, "device_type", None)] for e in events], np.uint8),
-        place=np.array([number(e.country, e.region) if e.country or e.region else 0 for e in events], np.uint32),
+        place=np.array(
+            [number(e.country, e.region) if e.country or e.region else 0 for e in events], np.uint32
+        ),
         items_from=items_from,
         items_to=items_to,
         items=np.array(items, np.int32),

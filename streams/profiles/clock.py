@@ -14,10 +14,13 @@ from streams.profiles.parameters import Array
 
 DAY = 86_400_000.0
 HALF_LIVES_MS = tuple(days * DAY for days in HALF_LIVES_DAYS)
-SHORT_MS = 0.5 * DAY
-"""Half-life of a profile's short-term taste."""
-LONG_MS = 14.0 * DAY
-"""Half-life of its long-term taste."""
+HOUR_MS = DAY / 24.0
+FAST_MS = 6.0 * HOUR_MS
+"""Half-life of a profile's taste of the moment."""
+MONTH_MS = 30.0 * DAY
+"""Half-life of its lasting taste, and of what is known of everybody."""
+FAST, MONTH, HOUR = len(HALF_LIVES_MS), len(HALF_LIVES_MS) + 1, len(HALF_LIVES_MS) + 2
+"""Places in ``weights`` behind those of the behaviour counters."""
 
 
 @compiled
@@ -30,29 +33,33 @@ def remaining(elapsed_ms: float, half_life_ms: float) -> float:
 
 @compiled
 def advance(p: Array, ts: int, weights: Array) -> None:
-    """Bring ``p``'s counters to ``ts`` and fill ``weights`` (one a half-life, then short and long taste) for an event of that time."""
+    """Bring ``p``'s counters to ``ts`` and fill ``weights`` (one a half-life, then ``FAST``, ``MONTH``, ``HOUR``) for an event of that time."""
     elapsed = float(ts - p.last_ts)
     if elapsed > 0:
         for h in range(len(HALF_LIVES_MS)):
             left = np.float32(remaining(elapsed, HALF_LIVES_MS[h]))
             for c in range(p.counters.shape[1]):
                 p.counters[h, c] *= left
-        short = np.float32(remaining(elapsed, SHORT_MS))
-        long = np.float32(remaining(elapsed, LONG_MS))
+        fast = np.float32(remaining(elapsed, FAST_MS))
+        month = np.float32(remaining(elapsed, MONTH_MS))
+        hour = np.float32(remaining(elapsed, HOUR_MS))
         for r in range(MAX_ROWS):
-            p.rows[r, 0] *= short
-            p.rows[r, 1] *= long
-            p.rows[r, 2] *= long
-            p.rows[r, 3] *= long
-        for i in range(2):
-            p.profile_short[i] *= short
-            p.profile_long[i] *= long
+            p.rows[r, 0] *= fast
+            p.rows[r, 1] *= month
+            p.rows[r, 2] *= month
+            p.rows[r, 3] *= month
+        p.seen *= month
+        p.quality *= month
+        p.watch *= month
+        p.seen_hour *= hour
+        p.quality_hour *= hour
         p.last_ts = ts
     late = -elapsed
     for h in range(len(HALF_LIVES_MS)):
         weights[h] = remaining(late, HALF_LIVES_MS[h])
-    weights[3] = remaining(late, SHORT_MS)
-    weights[4] = remaining(late, LONG_MS)
+    weights[FAST] = remaining(late, FAST_MS)
+    weights[MONTH] = remaining(late, MONTH_MS)
+    weights[HOUR] = remaining(late, HOUR_MS)
 
 
 @compiled

@@ -33,6 +33,10 @@ HALF_LIVES_DAYS = (1.0, 7.0, 30.0)
 """Half-lives of every behaviour counter."""
 MAX_POSITIONS = 16
 """Vertical positions with a rate of their own; lower ones share the last."""
+OTHER_ROW = MAX_ROWS - 1
+"""Stands for every row that the catalog does not know: it teaches the quality model, and is never ordered."""
+DEMAND_TERMS = 8
+"""Terms of the demand model (``decisions.demand``)."""
 FEATURE_SCALE = 1024.0
 """Waiting feature vectors are kept as int16 in units of 1/1024: +-32 at a precision of 0.001."""
 
@@ -61,12 +65,16 @@ class Counter(IntEnum):
 
 
 class RowStat(IntEnum):
-    """Decayed per profile and row."""
+    """Decayed counts per profile and row."""
 
-    PLAYS_SHORT = 0
-    PLAYS_LONG = 1
-    SEEN_LONG = 2
-    QUALITY_LONG = 3
+    QUALITY_FAST = 0
+    """Quality plays and signals worth as much; half-life 6 hours."""
+    PLAYS = 1
+    """Plays, good and bad; 30 days, like the rest."""
+    SEEN = 2
+    """Impressions with a known outcome."""
+    QUALITY = 3
+    """... of which led to a quality play."""
 
 
 class Subscription(IntEnum):
@@ -116,6 +124,7 @@ PROFILE = np.dtype(
         ("play_playing", "u1", (PLAYBACKS,)),
         ("play_quality", "u1", (PLAYBACKS,)),
         ("play_pending", "i1", (PLAYBACKS,)),  # 1 + index of the impression that led to it
+        ("play_position", "u1", (PLAYBACKS,)),  # 1 + vertical position of that impression
         ("play_intervals", "u1", (PLAYBACKS,)),
         ("play_duration_s", "f4", (PLAYBACKS,)),
         ("play_position_s", "f4", (PLAYBACKS,)),
@@ -131,9 +140,13 @@ PROFILE = np.dtype(
         ("pending_x", "i2", (PENDING, len(QUALITY_FEATURES))),
         # rows
         ("rows", "f4", (MAX_ROWS, len(RowStat))),
-        ("profile_short", "f4", (2,)),  # decayed seen, quality; short half-life
-        ("profile_long", "f4", (2,)),
-        ("last_row", "i1"),  # 1 + row of the last quality play
+        ("seen", "f4"),  # impressions with a known outcome, and those that led to a quality play: 30 days
+        ("quality", "f4"),
+        ("seen_hour", "f4"),  # the same with a half-life of an hour
+        ("quality_hour", "f4"),
+        ("watch", "f4"),  # watched more than usual at that position: 30 days
+        ("last_quality", "i1"),  # 1 + row of the last quality play
+        ("last_play", "i1"),  # 1 + row of the last play, good or bad
         # last decisions
         ("row_version", "u4"),
         ("explore_row", "i1"),  # 1 + row shown higher than earned in this session
@@ -174,18 +187,30 @@ PARTITION = np.dtype(
         ("sweep_cursor", "i8"),
         ("sweep_left", "i8"),
         ("decay_ts", "i8"),
+        # outcomes of impressions, half-life 30 days
         ("seen", "f8"),
         ("quality", "f8"),
         ("row_seen", "f8", (MAX_ROWS,)),
         ("row_quality", "f8", (MAX_ROWS,)),
         ("row_appeal", "f8", (MAX_ROWS,)),  # running mean of the title rates that the row shows
         ("row_appeal_n", "f8", (MAX_ROWS,)),
-        ("demand_short", "f8", (MAX_ROWS,)),
-        ("demand_long", "f8", (MAX_ROWS,)),
-        ("after", "f8", (MAX_ROWS, MAX_ROWS)),  # next quality play's row, after a quality play in a row
         ("position_seen", "f8", (MAX_POSITIONS,)),
         ("position_quality", "f8", (MAX_POSITIONS,)),
-        ("mix", "f8", (8,)),  # weights of the demand mixture
+        ("position_watch", "f8", (MAX_POSITIONS,)),
+        ("row_position_seen", "f4", (MAX_ROWS, MAX_POSITIONS)),
+        ("row_position_quality", "f4", (MAX_ROWS, MAX_POSITIONS)),
+        # demand: quality plays by row
+        ("share", "f8", (MAX_ROWS,)),  # half-life 30 days
+        ("recent", "f8", (MAX_ROWS,)),  # one day
+        (
+            "after_quality",
+            "f4",
+            (MAX_ROWS, MAX_ROWS),
+        ),  # quality play in the column's row after one in the line's row
+        ("after_play", "f4", (MAX_ROWS, MAX_ROWS)),  # ... after any play in the line's row
+        ("company", "f4", (MAX_ROWS, MAX_ROWS)),  # ... by profiles whose plays were in the line's row
+        ("demand_weight", "f8", (DEMAND_TERMS,)),
+        ("demand_gradient", "f8", (DEMAND_TERMS,)),
     ],
     align=True,
 )

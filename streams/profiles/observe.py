@@ -9,7 +9,15 @@ from __future__ import annotations
 from models.compiled import compiled
 from streams.decisions.churn import mature_labels, observe_life
 from streams.decisions.ordering import chance
-from streams.decisions.rows import credit, learn_demand
+from streams.decisions.demand import (
+    count_interest,
+    count_play,
+    count_quality_play,
+    demand_scores,
+    demand_terms,
+    learn_demand,
+)
+from streams.decisions.rows import count_watched, row_qualities
 from streams.events.kinds import (
     BROWSE,
     IMPRESSION,
@@ -30,10 +38,10 @@ from streams.events.kinds import (
     SUBSCRIPTION_STARTED,
     TRAILER_VIEW,
 )
-from streams.profiles.clock import advance, count
-from streams.profiles.layout import DEDUP_EVENTS, PLAYBACKS, Counter
+from streams.profiles.clock import FAST, MONTH, advance, count
+from streams.profiles.layout import DEDUP_EVENTS, OTHER_ROW, PLAYBACKS, Counter
 from streams.profiles.outcomes import Examples, impression_of, resolve, resolve_expired, resolve_ignored
-from streams.profiles.parameters import Array, Columns, Floats, Pages, Parameters
+from streams.profiles.parameters import Array, Columns, Floats, Models, Pages, Parameters, Scratch
 from streams.profiles.playback import (
     advance_playback,
     close_playback,
@@ -101,11 +109,12 @@ def observe(
     pages: Pages,
     examples: Examples,
     churn_examples: Examples,
-    weights: Floats,
-    shares: Floats,
+    models: Models,
+    scratch: Scratch,
     parameters: Parameters,
 ) -> int:
     """Apply event ``i`` to its profile; returns the ``DECIDE_`` flags of what has to be looked at again."""
+    weights = scratch.weights
     seen = is_new(p, topic, columns.offset[i], columns.event[i])
     if seen != 0:
         return seen
@@ -153,23 +162,25 @@ def observe(
         if row >= 0:
             needs |= PREDICT
     elif PLAYBACK_START <= kind <= PLAYBACK_COMPLETE:
-        needs |= observe_playback(p, i, row, columns, partition, titles, dirty_title, pages, examples, weights, shares, parameters)
+        needs |= observe_playback(
+            p, i, row, columns, partition, titles, dirty_title, pages, examples, models, scratch, parameters
+        )
     elif kind == SEARCH:
         close_search(p, weights)
         count(p, SEARCHES, 1.0, weights)
         p.open_search = 1
         if row >= 0:
-            credit(p, partition, row, SEARCH_CREDIT, weights[3], weights[4])
+            count_interest(p, partition, row, SEARCH_CREDIT, weights[FAST])
             needs |= DECIDE_ROWS
     elif kind == RATING:
         count(p, RATINGS, 1.0, weights)
         if row >= 0:
-            credit(p, partition, row, max(0.0, columns.a[i]) * LIKE_CREDIT, weights[3], weights[4])
+            count_interest(p, partition, row, max(0.0, columns.a[i]) * LIKE_CREDIT, weights[FAST])
             needs |= DECIDE_ROWS
     elif kind == LIST_ADD:
         count(p, LIST_CHANGES, 1.0, weights)
         if row >= 0:
-            credit(p, partition, row, LIST_CREDIT, weights[3], weights[4])
+            count_interest(p, partition, row, LIST_CREDIT, weights[FAST])
             needs |= DECIDE_ROWS
     elif kind == LIST_REMOVE:
         count(p, LIST_CHANGES, 1.0, weights)
@@ -195,11 +206,12 @@ def observe_playback(
     dirty_title: Array,
     pages: Pages,
     examples: Examples,
-    weights: Floats,
-    shares: Floats,
+    models: Models,
+    scratch: Scratch,
     parameters: Parameters,
 ) -> int:
     """The part of ``observe`` for playback events; ``row`` is the row played from (or the title's), -1 is none."""
+    weights = scratch.weights
     kind = columns.kind[i]
     ts = columns.ts[i]
     title = columns.title[i]
@@ -213,7 +225,12 @@ def observe_playback(
             for j in range(PLAYBACKS):
                 if p.play_id[j] != 0 and p.play_title[j] == title:
                     k = j
-    elif k < 0 and (kind == PLAYBACK_START or kind == PLAYBACK_PROGRESS or kind == PLAYBACK_RESUME or kind == PLAYBACK_SEEK):
+    elif k < 0 and (
+        kind == PLAYBACK_START
+        or kind == PLAYBACK_PROGRESS
+        or kind == PLAYBACK_RESUME
+        or kind == PLAYBACK_SEEK
+    ):
         # A heartbeat without a start: the start was lost or is older than this profile's state; count from here.
         start_s = columns.b[i] if kind == PLAYBACK_SEEK else position
         duration_s = columns.b[i] if kind == PLAYBACK_START else titles[title].duration_s
@@ -234,6 +251,7 @@ def observe_playback(
                 j = impression_of(p, row)
                 if j >= 0:
                     p.play_pending[k] = j + 1
+                    p.play_position[k] = 1 + p.pending_position[j]
                     p.pending_playing[j] = 1
         if kind == PLAYBACK_SEEK:
             return needs
@@ -252,14 +270,22 @@ def observe_playback(
         if reaches_quality(p, k, parameters):
             count(p, QUALITY_PLAYS, 1.0, weights)
             needs |= DECIDE_ROWS | DECIDE_CHURN
+            row = p.play_row[k] - 1
+            if 0 <= row < pages.n:
+                # First learned with what was known before, then counted.
+                row_qualities(p, partition, pages, models, scratch)
+                demand_terms(p, partition, pages.n, scratch.quality, scratch.terms)
+                demand_scores(partition, pages.n, scratch.terms, scratch.scores)
+                if parameters.learning:
+                    learn_demand(partition, pages.n, row, scratch.terms, scratch.scores)
+                count_quality_play(p, partition, pages.n, row, weights[FAST])
+                count_play(p, row, weights[MONTH])
             titles[p.play_title[k]].quality += 1.0
             dirty_title[p.play_title[k]] = 1
             j = p.play_pending[k] - 1
             if j >= 0:
                 resolve(p, j, 1, partition, examples, weights)
             resolve_ignored(p, partition, examples, weights)
-            if p.play_row[k] > 0:
-                learn_demand(p, partition, p.play_row[k] - 1, pages.n, shares, weights[3], weights[4])
 
     if kind == PLAYBACK_RESUME:
         p.play_playing[k] = 1
@@ -270,7 +296,7 @@ def observe_playback(
         if columns.b[i] < columns.a[i]:
             count(p, REWINDS, 1.0, weights)
             if p.play_row[k] > 0:
-                credit(p, partition, p.play_row[k] - 1, REWIND_CREDIT, weights[3], weights[4])
+                count_interest(p, partition, p.play_row[k] - 1, REWIND_CREDIT, weights[FAST])
                 needs |= DECIDE_ROWS
         if ts >= p.play_ts[k]:
             p.play_position_s[k] = columns.b[i]
@@ -288,6 +314,11 @@ def end_playback(p: Array, k: int, partition: Array, examples: Examples, weights
     j = p.play_pending[k] - 1
     if j >= 0:
         resolve(p, j, 0, partition, examples, weights)
+        needs = DECIDE_ROWS
+    if p.play_position[k] > 0:
+        count_watched(p, partition, p.play_position[k] - 1, p.play_watched_s[k], weights[MONTH])
+    if p.play_quality[k] == 0 and 0 < p.play_row[k] < OTHER_ROW + 1:
+        count_play(p, p.play_row[k] - 1, weights[MONTH])
         needs = DECIDE_ROWS
     close_playback(p, k)
     return needs

@@ -14,11 +14,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from models.compiled import compiled
-from streams.profiles.layout import FEATURE_SCALE, MAX_POSITIONS, PENDING, PLAYBACKS, RowStat
+from streams.decisions.rows import count_outcome, count_watched
+from streams.profiles.clock import HOUR, MONTH
+from streams.profiles.layout import FEATURE_SCALE, MAX_POSITIONS, PENDING, PLAYBACKS
 from streams.profiles.parameters import Array, Parameters
-
-SEEN_LONG = int(RowStat.SEEN_LONG)
-QUALITY_LONG = int(RowStat.QUALITY_LONG)
 
 
 class Examples(NamedTuple):
@@ -50,24 +49,13 @@ def add_example(examples: Examples, features: Array, label: int, predicted: floa
 
 @compiled
 def resolve(p: Array, i: int, label: int, partition: Array, examples: Examples, weights: Array) -> None:
-    """The impression at place ``i`` has its outcome: count it, make it an example, free its place."""
-    r = p.pending_row[i] - 1
-    at = p.pending_position[i]
+    """The impression at place ``i`` has its outcome: make it an example, count it, free its place."""
+    row = p.pending_row[i] - 1
+    position = p.pending_position[i]
     add_example(examples, p.pending_x[i], label, p.pending_p[i])
-    short, long = weights[3], weights[4]
-    p.rows[r, SEEN_LONG] += long
-    p.profile_short[0] += short
-    p.profile_long[0] += long
-    partition.seen += 1.0
-    partition.row_seen[r] += 1.0
-    partition.position_seen[at] += 1.0
-    if label:
-        p.rows[r, QUALITY_LONG] += long
-        p.profile_short[1] += short
-        p.profile_long[1] += long
-        partition.quality += 1.0
-        partition.row_quality[r] += 1.0
-        partition.position_quality[at] += 1.0
+    count_outcome(p, partition, row, position, label, weights[MONTH], weights[HOUR])
+    if p.pending_playing[i] == 0:  # ignored; how long a play was watched is known when it ends
+        count_watched(p, partition, position, 0.0, weights[MONTH])
     free(p, i)
 
 
@@ -90,7 +78,9 @@ def resolve_ignored(p: Array, partition: Array, examples: Examples, weights: Arr
 
 
 @compiled
-def resolve_expired(p: Array, ts: int, partition: Array, examples: Examples, weights: Array, parameters: Parameters) -> None:
+def resolve_expired(
+    p: Array, ts: int, partition: Array, examples: Examples, weights: Array, parameters: Parameters
+) -> None:
     """Impressions older than the outcome window, without a playback under way, were ignored."""
     for i in range(PENDING):
         if (
@@ -120,7 +110,9 @@ def place_for_impression(p: Array, row: int, partition: Array, examples: Example
 
 
 @compiled
-def await_outcome(p: Array, i: int, row: int, position: int, ts: int, features: Array, predicted: float) -> None:
+def await_outcome(
+    p: Array, i: int, row: int, position: int, ts: int, features: Array, predicted: float
+) -> None:
     """Put an impression of ``row`` (with its features and predicted probability) at place ``i`` to wait."""
     p.pending_row[i] = row + 1
     p.pending_playing[i] = 0

@@ -92,3 +92,18 @@ class Models(NamedTuple):
     churn_weights: Floats
     churn_centre: Floats
     churn_intercept: float
+
+
+class Scratch(NamedTuple):
+    """Memory of the loop that is never state: decay weights of the event at hand, features and scores of the page's rows, what is asked
+    of a model that is not linear and its answers.
+    """
+
+    weights: Floats
+    ask: Floats
+    answer: Floats
+    churn_ask: Floats
+    quality: Floats
+    terms: Floats
+    scores: Floats
+    page: Array

@@ -41,6 +41,7 @@ def open_playback(
     p.play_playing[k] = 1
     p.play_quality[k] = 0
     p.play_pending[k] = 0
+    p.play_position[k] = 0
     p.play_intervals[k] = 0
     p.play_duration_s[k] = duration_s
     p.play_position_s[k] = position_s

@@ -29,7 +29,9 @@ CANCELLED = int(Subscription.CANCELLED)
 
 
 @compiled
-def observe_session(p: Array, kind: int, ts: int, previous_ts: int, weights: Array, parameters: Parameters) -> bool:
+def observe_session(
+    p: Array, kind: int, ts: int, previous_ts: int, weights: Array, parameters: Parameters
+) -> bool:
     """Keep the session current; true when this event begins a new one.
 
     A session begins with ``session_start``, with the first event ever, or after ``session_gap_ms`` of silence (``previous_ts`` is the

@@ -53,7 +53,9 @@ class Store:
     def place(self, name: str, slot: int) -> None:
         """Give ``name`` this very slot (recovery of records whose slot others refer to)."""
         if slot < len(self.names) and self.names[slot] not in (None, name):
-            raise InvariantError(f"slot {slot} belongs to {self.names[slot]!r}, the changelog gives it to {name!r} too")
+            raise InvariantError(
+                f"slot {slot} belongs to {self.names[slot]!r}, the changelog gives it to {name!r} too"
+            )
         while len(self.names) <= slot:
             self.names.append(None)
             if len(self.names) > len(self.records):

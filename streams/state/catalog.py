@@ -45,7 +45,9 @@ class Catalog:
             entry = decode_catalog(topic, key, value, self._settings)
             if isinstance(entry, Reject):
                 self.rejected += 1
-                log.warning("%s: record of key %r is not taken: %s (%s)", topic, key[:100], entry.reason, entry.detail)
+                log.warning(
+                    "%s: record of key %r is not taken: %s (%s)", topic, key[:100], entry.reason, entry.detail
+                )
                 return
             if isinstance(entry, Row):
                 self.rows[entry.row_id] = entry

@@ -81,7 +81,9 @@ def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None
     ends = np.cumsum(lengths)
     bad = unpack_many(packed, ends - lengths + 1, ends, slots, words_of(store.records))
     if bad >= 0:
-        raise RecoveryError(f"the changelog record of profile {names[bad]!r} is damaged: its length does not fit its bitmap")
+        raise RecoveryError(
+            f"the changelog record of profile {names[bad]!r} is damaged: its length does not fit its bitmap"
+        )
 
 
 def _modern(name: str, value: bytes, version: int, slot: int) -> bytes:
@@ -118,7 +120,9 @@ def decode_title_block(store: Store, value: bytes) -> None:
     version, block = read_header(int.from_bytes(value[:WORD], "little"))
     body = value[WORD:]
     if version != LAYOUT_VERSION or len(body) % TITLE.itemsize:
-        raise RecoveryError(f"block {block} of the titles ({len(value)} bytes, layout {version}) cannot be read")
+        raise RecoveryError(
+            f"block {block} of the titles ({len(value)} bytes, layout {version}) cannot be read"
+        )
     records = np.frombuffer(body, TITLE)
     start = block * TITLES_PER_BLOCK
     store.restored(start + len(records))

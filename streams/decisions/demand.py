@@ -1,0 +1,165 @@
+"""Demand: in which row does this profile's next quality play fall? Compiled.
+
+A conditional logit (McFadden 1974) over the rows, learned at every quality play by AdaGrad. Its terms are log shares from simple counts:
+what everybody plays, what this profile plays, what is played after what. A count of zero gives a term of zero, so a new
+profile gets everybody's page. One term is the quality model's log-odds, so that how good a row is and how often it is wanted are
+weighed by what viewers do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.compiled import compiled
+from streams.profiles.layout import DEMAND_TERMS, MAX_ROWS, RowStat
+from streams.profiles.parameters import Array, Floats
+
+TERMS = (
+    "popularity",
+    "trend",
+    "own_recent",
+    "own_plays",
+    "after_quality_play",
+    "after_play",
+    "company",
+    "quality",
+)
+START_WEIGHTS = (0.95, 0.25, 0.2, 0.3, 0.12, 0.2, 0.5, 0.1)
+"""Where learning starts: what a real viewing log taught, rounded."""
+PRIOR = 20.0
+"""Quality plays that a row's own table must have seen to weigh as much as everybody's popularity."""
+OWN_SCALE = 10.0
+LEARNING_RATE = 0.05
+PLAYS_FAST = int(RowStat.QUALITY_FAST)
+PLAYS = int(RowStat.PLAYS)
+
+assert len(TERMS) == len(START_WEIGHTS) == DEMAND_TERMS  # noqa: S101  # the layout must have a place for each
+
+
+@compiled
+def demand_terms(p: Array, partition: Array, n: int, quality: Floats, terms: Floats) -> None:
+    """Fill ``terms[row, term]`` for rows ``0..n-1``; ``quality`` are the rows' quality log-odds."""
+    total = 0.0
+    recent = 0.0
+    own = 0.0
+    mean_quality = 0.0
+    for q in range(n):
+        terms[q, 6] = 0.0
+        total += partition.share[q] + 0.5
+        recent += partition.recent[q]
+        own += p.rows[q, PLAYS]
+        mean_quality += quality[q] / n
+    last_quality = p.last_quality - 1
+    last_play = p.last_play - 1
+    after_quality = 0.0
+    after_play = 0.0
+    for q in range(n):
+        if last_quality >= 0:
+            after_quality += partition.after_quality[last_quality, q]
+        if last_play >= 0:
+            after_play += partition.after_play[last_play, q]
+    reach = 0.0
+    for i in range(n):
+        if p.rows[i, PLAYS] > 0:
+            among = 0.0
+            for q in range(n):
+                among += partition.company[i, q]
+            weight = p.rows[i, PLAYS] / (among + PRIOR)
+            reach += weight
+            for q in range(n):
+                terms[q, 6] += weight * partition.company[i, q]
+    for q in range(n):
+        popularity = (partition.share[q] + 0.5) / total
+        log_popularity = np.log(popularity)
+        terms[q, 0] = log_popularity
+        terms[q, 1] = np.log((partition.recent[q] + PRIOR * popularity) / (recent + PRIOR)) - log_popularity
+        fast, plays = p.rows[q, PLAYS_FAST], p.rows[q, PLAYS]
+        terms[q, 2] = np.log1p(fast / (OWN_SCALE * popularity)) if fast > 0 else 0.0
+        terms[q, 3] = np.log1p(plays / (OWN_SCALE * popularity)) if plays > 0 else 0.0
+        terms[q, 4] = 0.0
+        terms[q, 5] = 0.0
+        if last_quality >= 0:
+            share = (partition.after_quality[last_quality, q] + PRIOR * popularity) / (after_quality + PRIOR)
+            terms[q, 4] = np.log(share) - log_popularity
+        if last_play >= 0:
+            share = (partition.after_play[last_play, q] + PRIOR * popularity) / (after_play + PRIOR)
+            terms[q, 5] = np.log(share) - log_popularity
+        if reach > 0:
+            company = terms[q, 6] / popularity + PRIOR * reach
+            terms[q, 6] = np.log((1.0 + company) / (1.0 + own))
+        else:
+            terms[q, 6] = 0.0
+        terms[q, 7] = quality[q] - mean_quality
+
+
+@compiled
+def demand_scores(partition: Array, n: int, terms: Floats, scores: Floats) -> None:
+    """Fill ``scores[row]``: log-odds up to a constant, comparable between the rows of one page."""
+    for q in range(n):
+        score = 0.0
+        for t in range(DEMAND_TERMS):
+            score += partition.demand_weight[t] * terms[q, t]
+        scores[q] = score
+
+
+@compiled
+def learn_demand(partition: Array, n: int, row: int, terms: Floats, scores: Floats) -> None:
+    """A quality play fell to ``row``: one AdaGrad step on the softmax over the rows. ``scores`` are of ``terms``."""
+    highest = scores[0]
+    for q in range(1, n):
+        highest = max(highest, scores[q])
+    total = 0.0
+    for q in range(n):
+        total += np.exp(scores[q] - highest)
+    for t in range(DEMAND_TERMS):
+        expected = 0.0
+        for q in range(n):
+            expected += np.exp(scores[q] - highest) / total * terms[q, t]
+        gradient = terms[row, t] - expected
+        partition.demand_gradient[t] += gradient * gradient
+        partition.demand_weight[t] += LEARNING_RATE * gradient / np.sqrt(partition.demand_gradient[t])
+
+
+@compiled
+def count_quality_play(p: Array, partition: Array, n: int, row: int, fast: float) -> None:
+    """Count a quality play in ``row`` for everybody and for the profile (after it was learned)."""
+    own = 0.0
+    for i in range(n):
+        own += p.rows[i, PLAYS]
+    if own > 0:
+        for i in range(n):
+            if p.rows[i, PLAYS] > 0:
+                partition.company[i, row] += p.rows[i, PLAYS] / own
+    if p.last_quality > 0:
+        partition.after_quality[p.last_quality - 1, row] += 1.0
+    if p.last_play > 0:
+        partition.after_play[p.last_play - 1, row] += 1.0
+    p.last_quality = row + 1
+    count_interest(p, partition, row, 1.0, fast)
+
+
+@compiled
+def count_play(p: Array, row: int, slow: float) -> None:
+    """Count a play of ``row``, good or bad, once its outcome is known (before, it would tell its own outcome)."""
+    p.rows[row, PLAYS] += slow
+    p.last_play = row + 1
+
+
+@compiled
+def count_interest(p: Array, partition: Array, row: int, amount: float, fast: float) -> None:
+    """Count interest in ``row`` worth ``amount`` quality plays (a rewind, a like, a search that led to it)."""
+    p.rows[row, PLAYS_FAST] += amount * fast
+    partition.share[row] += amount
+    partition.recent[row] += amount
+
+
+@compiled
+def decay_demand(partition: Array, day: float, month: float) -> None:
+    """Let everybody's demand fade: ``day`` and ``month`` are what is left of the counts of these half-lives."""
+    for q in range(MAX_ROWS):
+        partition.share[q] *= month
+        partition.recent[q] *= day
+        for i in range(MAX_ROWS):
+            partition.after_quality[q, i] *= month
+            partition.after_play[q, i] *= month
+            partition.company[q, i] *= month
