@@ -190,12 +190,12 @@ class BayesianLogisticRegression(base.MiniBatchClassifier):
     def learn_many(self, X: IntoDataFrame, y: IntoSeries) -> None:
         frame = utils.dataframe.into_frame(X)
         target = utils.dataframe.into_series(y).to_numpy().astype(bool)
-        self._take(np.asarray(utils.dataframe.to_numpy(frame), dtype=np.float64), target, frame.columns)
+        self._take(np.asarray(utils.dataframe.to_numpy(frame), np.float64), target, frame.columns)
 
     def _take(self, X: Floats, y: npt.NDArray[np.bool_], names: Iterable[base.typing.FeatureName]) -> None:
         names = list(names)
         self._grow(names)
-        values = np.ascontiguousarray(X.reshape(len(y), len(names)))
+        values = np.array(X, order="C").reshape(len(y), len(names))
         at = self._at(names)
         _learn(
             values,
@@ -216,14 +216,16 @@ class BayesianLogisticRegression(base.MiniBatchClassifier):
         p = float(_predict(values, self._at(x), self._mean, self._centre)[0])
         return {False: 1.0 - p, True: p}
 
+    def _probabilities(self, frame: Any) -> Floats:
+        values = np.array(utils.dataframe.to_numpy(frame), dtype=np.float64, order="C")
+        return _predict(values, self._at(frame.columns), self._mean, self._centre)
+
     def predict_proba_many(self, X: IntoDataFrame) -> IntoDataFrame:
         frame = utils.dataframe.into_frame(X)
-        values = np.ascontiguousarray(utils.dataframe.to_numpy(frame), dtype=np.float64)
-        p = _predict(values, self._at(frame.columns), self._mean, self._centre)
+        p = self._probabilities(frame)
         return utils.dataframe.to_native_frame({False: 1.0 - p, True: p}, like=frame)
 
     def predict_many(self, X: IntoDataFrame) -> IntoSeries:
         frame = utils.dataframe.into_frame(X)
-        values = np.ascontiguousarray(utils.dataframe.to_numpy(frame), dtype=np.float64)
-        p = _predict(values, self._at(frame.columns), self._mean, self._centre)
+        p = self._probabilities(frame)
         return utils.dataframe.to_native_series(p > 0.5, name=None, like=frame)
