@@ -73,10 +73,13 @@ class Catalogs:
             raise ConfigurationError(
                 f"topics {', '.join(missing)} are missing: create them with `flywheel topics`"
             )
+        # Without this the client knows no partitions: Kafka 4 answers the first request for metadata, which
+        # names no topic, with none (older brokers and Tansu answered with all).
+        await consumer._client.set_topics(topics.CATALOGS)
         partitions = [
             TopicPartition(topic, number)
             for topic in topics.CATALOGS
-            for number in consumer.partitions_for_topic(topic) or ()
+            for number in sorted(consumer.partitions_for_topic(topic))
         ]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)

@@ -79,6 +79,8 @@ class Follower:
         missing = [topic for topic in self._topics if topic not in existing]
         if missing:
             raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`")
+        # Kafka 4 answers the client's first request for metadata, which names no topic, with none.
+        await self._consumer._client.set_topics(self._topics)
         partitions = [
             TopicPartition(topic, number)
             for topic in self._topics
