@@ -62,12 +62,12 @@ class Stages:
 
         @wraps(call)
         def measured(*arguments: Any, **named: Any) -> Any:
-            began = time.perf_counter()
+            began = time.process_time()
             self._inner.append(0.0)
             try:
                 return call(*arguments, **named)
             finally:
-                took = time.perf_counter() - began
+                took = time.process_time() - began
                 self.seconds[name] += took - self._inner.pop()
                 if self._inner:
                     self._inner[-1] += took
