@@ -83,7 +83,7 @@ class RollingQuality:
             return math.nan
         p, y = self._p[: len(self)], self._y[: len(self)]
         given = np.where(y, p, 1.0 - p)
-        return float(-np.log(np.clip(given, SURE, 1.0)).mean())
+        return float(-np.log(np.clip(given, SURE, 1.0 - SURE)).mean())
 
     @property
     def calibration_error(self) -> float:

@@ -113,6 +113,7 @@ def _takes_batches(model: Any, features: Sequence[str]) -> bool:
     trial = ManyAtOnce(model.clone(), features)
     examples = np.zeros((2, len(features)))
     try:
+        trial.predict(examples)
         trial.learn(examples, np.array([True, False]))
         trial.predict(examples)
     except (AttributeError, NotImplementedError, TypeError):
