@@ -85,6 +85,8 @@ class FlywheelApp(faust.App):
             broker=";".join(f"flywheel://{address.strip()}" for address in settings.brokers.split(",")),
             broker_session_timeout=settings.session_timeout_ms / SECOND_MS,
             broker_heartbeat_interval=settings.heartbeat_interval_ms / SECOND_MS,
+            broker_rebalance_timeout=(settings.shutdown_deadline_ms + settings.session_timeout_ms)
+            / SECOND_MS,
             broker_request_timeout=max(30.0, settings.session_timeout_ms / SECOND_MS),
             broker_max_poll_records=settings.max_poll_records,
             consumer_group_instance_id=settings.worker_slot,
@@ -121,7 +123,12 @@ class FlywheelApp(faust.App):
     async def on_first_start(self) -> None:
         await super().on_first_start()
         _set_root_level(self.settings)
-        self._guarantee = await guarantee.settle(self.settings)
+        try:
+            self._guarantee = await guarantee.settle(self.settings)
+        except FlywheelError as error:
+            self.failure = error
+            log.critical("worker ends: %s: %s", type(error).__name__, error)
+            raise SystemExit(1) from error
         log.warning(
             "%s: %s",
             self._guarantee.replace("_", " "),

@@ -45,6 +45,9 @@ CommitPositions = Callable[[Mapping[str, int]], Awaitable[None]]
 class Checkpoint(Protocol):
     """Where a partition saves. After an error only ``close`` may be called."""
 
+    guarantee: str
+    """``exactly_once`` or ``at_least_once``."""
+
     async def open(self) -> None:
         """Become the one writer of the partition. Raises ``BrokerError``."""
 
@@ -94,8 +97,8 @@ def _explain(error: BaseException, topic: str, records: TopicWrites, partition: 
         sizes = [(len(v or b""), len(k or b"")) for k, v in zip(records.keys, records.values, strict=True)]
         value, key = max(sizes, key=sum)
         return CheckpointError(
-            f"the broker rejected records of {topic}-{partition} as too large: its largest has {key} bytes of key "
-            f"and {value} of value; raise max.message.bytes of {topic} above {value + key + 200}"
+            f"the broker rejected records of {topic}-{partition} as too large: the largest has {key} bytes "
+            f"of key and {value} of value; raise max.message.bytes of {topic} above {value + key + 200}"
         )
     return CheckpointError(f"sending to {topic}-{partition} failed: {error!r}")
 
