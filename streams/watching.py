@@ -124,6 +124,10 @@ async def watch_profile(settings: Settings, profile_id: str, rows_shown: int, se
     view = ProfileView(profile_id, rows_shown)
     loop = asyncio.get_running_loop()
     deadline = None if seconds is None else loop.time() + seconds
+    async with Follower(settings, [topics.ROW_CATALOG], from_start=True) as catalog:
+        while not await catalog.caught_up():  # names first: topics are read in no order among each other
+            for record in await catalog.records():
+                view.see(record.topic, record.key, record.value)
     async with Follower(settings, FOLLOWED, from_start=True) as follower:
         last: dict[str, str] = {}
         while not await follower.caught_up():

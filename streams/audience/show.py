@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,7 +23,7 @@ ENDLESS_BACK_MS = 365 * DAY_MS
 """An audience without an end begins a year ago: 300 viewers at 400 events/s need two hours to catch up with
 now.
 """
-ROOM = 1.25
+ROOM = 1.5
 """Well decided pages make viewers watch more, so time passes faster than in the rehearsal."""
 LINE_EVERY_S = 5.0
 """Where there is no terminal, a line this often."""
@@ -62,7 +63,8 @@ def publish(settings: Settings, show: Show) -> None:
     """Publish catalogs and events until the show ends; Ctrl-C ends it too. Raises ``BrokerError`` and
     ``ConfigurationError``."""
     _require_inputs(settings)
-    asyncio.run(_publish(settings, show, Console()))
+    with suppress(KeyboardInterrupt):  # the usual end of a show without one
+        asyncio.run(_publish(settings, show, Console()))
 
 
 async def _publish(settings: Settings, show: Show, console: Console) -> None:
@@ -92,11 +94,13 @@ async def _publish(settings: Settings, show: Show, console: Console) -> None:
                     progress.update(task, completed=now - began, detail=_detail(publisher))
                 elif now - last >= LINE_EVERY_S:
                     last = now
-                    console.print(_detail(publisher))
+                    console.print(_detail(publisher), soft_wrap=True)
 
-            await publisher.run(show.seconds, beat)
-        seconds = time.monotonic() - began
-    console.print(f"done: {_detail(publisher)}, {publisher.events / seconds:,.0f} events/s")
+            try:
+                await publisher.run(show.seconds, beat)
+            finally:  # on Ctrl-C, too
+                rate = publisher.events / (time.monotonic() - began)
+                console.print(f"done: {_detail(publisher)}, {rate:,.0f} events/s", soft_wrap=True)
 
 
 def _detail(publisher: Publisher) -> str:

@@ -7,7 +7,7 @@ import click
 from streams.commands.options import connection
 
 
-@click.command()
+@click.command(short_help="Publish simulated viewers at a rate.")
 @connection
 @click.option("--profiles", type=click.IntRange(1), default=1_000, show_default=True, help="Viewers.")
 @click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="A broker, viewers, a worker, and what it decides, live.")
 @click.option(
     "--seconds", type=click.FloatRange(5), help="End by itself after this long. Default: on Ctrl-C."
 )

@@ -7,7 +7,7 @@ import click
 from streams.commands.options import connection
 
 
-@click.command()
+@click.command(short_help="Print the contract: JSON Schemas or AsyncAPI.")
 @connection
 @click.option("--topic", help="Only this topic's schema.")
 @click.option("--asyncapi", "whole", is_flag=True, help="One AsyncAPI 3 document of all topics.")

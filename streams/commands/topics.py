@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from streams.admin import Inspection
     from streams.settings import Settings
 
+PIPE_WIDTH = 140
+"""Characters of a line where there is no terminal to fit into."""
 
-@click.group()
+
+@click.group(short_help="Create the topics, or check them.")
 def topics() -> None:
     """Create the topics of the contract, or check them.
 
@@ -24,7 +28,7 @@ def topics() -> None:
     """
 
 
-@topics.command()
+@topics.command(short_help="Create every topic that is missing.")
 @connection
 @click.option("--replication", type=click.IntRange(1), help="Copies of every partition; 3 in production.")
 @click.option(
@@ -74,10 +78,11 @@ def _report(inspection: Inspection, settings: Settings) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     table = Table(title=f"topics at {settings.brokers}", title_justify="left")
-    for heading in ("topic", "key", "content", "partitions", "replication", "kept", ""):
-        table.add_column(heading, overflow="fold")
+    for heading in ("topic", "", "partitions", "copies", "kept"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("content")
     wrong = {finding.topic for finding in inspection.findings}
     for topic in inspection.expected:
         found = inspection.found[topic.name]
@@ -87,7 +92,7 @@ def _report(inspection: Inspection, settings: Settings) -> None:
             else ("-", "-", "-")
         )
         verdict = "[red]wrong[/]" if topic.name in wrong else "[green]ok[/]"
-        table.add_row(topic.name, topic.key, topic.content, *there, verdict)
+        table.add_row(topic.name, verdict, *there, f"by {topic.key}: {topic.content}")
     console.print(table)
     for line in inspection.unknown:
         console.print(f"[yellow]{line}[/]", highlight=False)
@@ -107,4 +112,4 @@ def _kept(configs: object) -> str:
     retention_ms = int(configs.get("retention.ms", 0))
     if retention_ms < 0:
         return "for ever"
-    return f"{retention_ms / 86_400_000:g} days" if retention_ms else "broker's default"
+    return f"{retention_ms / 86_400_000:g} days" if retention_ms else "default"

@@ -7,7 +7,7 @@ import click
 from streams.commands.options import connection
 
 
-@click.command()
+@click.command(short_help="One profile: its page, what moved and why, live.")
 @connection
 @click.argument("profile")
 @click.option(
@@ -32,9 +32,11 @@ def watch(
       flywheel watch p00012 --seconds 30 | tee page.log
     """
     import asyncio
+    from contextlib import suppress
 
     from streams.settings import load
     from streams.watching import watch_profile
 
     settings = load(brokers=brokers, app_id=app_id, partitions=partitions)
-    asyncio.run(watch_profile(settings, profile, rows, seconds))
+    with suppress(KeyboardInterrupt):  # the usual end of watching
+        asyncio.run(watch_profile(settings, profile, rows, seconds))

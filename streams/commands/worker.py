@@ -7,7 +7,7 @@ import click
 from streams.commands.options import ExplainingCommand, connection
 
 
-@click.command(cls=ExplainingCommand)
+@click.command(cls=ExplainingCommand, short_help="Run one worker until it is told to stop.")
 @connection
 @click.option(
     "--guarantee",
