@@ -185,22 +185,24 @@ class BayesianLogisticRegression(base.MiniBatchClassifier):
         return float(self._mean[0]), float(self._variance[0])
 
     def learn_one(self, x: dict[base.typing.FeatureName, Any], y: base.typing.ClfTarget) -> None:
-        self._take(np.array([list(x.values())], dtype=np.float64), np.array([bool(y)]), x)
+        self.learn_array(np.array([list(x.values())], dtype=np.float64), np.array([bool(y)]), x)
 
     def learn_many(self, X: IntoDataFrame, y: IntoSeries) -> None:
         frame = utils.dataframe.into_frame(X)
         target = utils.dataframe.into_series(y).to_numpy().astype(bool)
-        self._take(np.asarray(utils.dataframe.to_numpy(frame), np.float64), target, frame.columns)
+        self.learn_array(np.asarray(utils.dataframe.to_numpy(frame), np.float64), target, frame.columns)
 
-    def _take(self, X: Floats, y: npt.NDArray[np.bool_], names: Iterable[base.typing.FeatureName]) -> None:
-        names = list(names)
+    def learn_array(
+        self, X: Floats, y: npt.NDArray[np.bool_], features: Iterable[base.typing.FeatureName]
+    ) -> None:
+        """``learn_many`` without a frame: ``X[n, F]`` has a column for each of ``features``, in their
+        order."""
+        names = list(features)
         self._grow(names)
-        values = np.array(X, order="C").reshape(len(y), len(names))
-        at = self._at(names)
         _learn(
-            values,
+            np.array(X, np.float64, order="C").reshape(len(y), len(names)),
             y,
-            at,
+            self._at(names),
             self._mean,
             self._variance,
             self._prior_mean,
@@ -209,23 +211,29 @@ class BayesianLogisticRegression(base.MiniBatchClassifier):
             float(self.forgetting),
         )
 
+    def predict_array(self, X: Floats, features: Iterable[base.typing.FeatureName]) -> Floats:
+        """P(True) of each row of ``X[n, F]``, as ``float64[n]``; a column for each of ``features``, in
+        their order."""
+        at = self._at(features)
+        return _predict(
+            np.array(X, np.float64, order="C").reshape(len(X), len(at)), at, self._mean, self._centre
+        )
+
     def predict_proba_one(
         self, x: dict[base.typing.FeatureName, Any], **kwargs: Any
     ) -> dict[base.typing.ClfTarget, float]:
-        values = np.array([list(x.values())], dtype=np.float64).reshape(1, len(x))
-        p = float(_predict(values, self._at(x), self._mean, self._centre)[0])
+        p = float(self.predict_array(np.array([list(x.values())], dtype=np.float64), x)[0])
         return {False: 1.0 - p, True: p}
-
-    def _probabilities(self, frame: Any) -> Floats:
-        values = np.array(utils.dataframe.to_numpy(frame), dtype=np.float64, order="C")
-        return _predict(values, self._at(frame.columns), self._mean, self._centre)
 
     def predict_proba_many(self, X: IntoDataFrame) -> IntoDataFrame:
         frame = utils.dataframe.into_frame(X)
-        p = self._probabilities(frame)
+        values = np.asarray(utils.dataframe.to_numpy(frame), np.float64)
+        p = self.predict_array(values, frame.columns)
         return utils.dataframe.to_native_frame({False: 1.0 - p, True: p}, like=frame)
 
     def predict_many(self, X: IntoDataFrame) -> IntoSeries:
         frame = utils.dataframe.into_frame(X)
-        p = self._probabilities(frame)
-        return utils.dataframe.to_native_series(p > 0.5, name=None, like=frame)
+        values = np.asarray(utils.dataframe.to_numpy(frame), np.float64)
+        return utils.dataframe.to_native_series(
+            self.predict_array(values, frame.columns) > 0.5, name=None, like=frame
+        )

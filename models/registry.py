@@ -12,6 +12,8 @@ import numpy.typing as npt
 import polars as pl
 from river import base, compose
 
+from models.bayesian_logistic import BayesianLogisticRegression
+
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
@@ -41,7 +43,7 @@ class OneByOne:
 
 
 class ManyAtOnce(OneByOne):
-    """A River classifier that takes whole mini-batches: 30 times less per example."""
+    """A River classifier that takes whole mini-batches, as frames: a tenth of the time per example."""
 
     def learn(self, X: Floats, y: Booleans) -> None:
         if len(X):
@@ -60,6 +62,21 @@ class ManyAtOnce(OneByOne):
     def _frame(self, X: Floats) -> pl.DataFrame:
         # By columns, polars and numpy share the memory: no copy, and no thread pool that may have to wait.
         return pl.from_numpy(np.asfortranarray(X), schema=list(self.features))
+
+
+class OnArrays(OneByOne):
+    """Our own classifier alone in its pipeline: given the arrays themselves, for a tenth of a frame's
+    time."""
+
+    def __init__(self, model: Any, features: Sequence[str]) -> None:
+        super().__init__(model, features)
+        self._final = _steps(model)[-1]
+
+    def learn(self, X: Floats, y: Booleans) -> None:
+        self._final.learn_array(X, y, self.features)
+
+    def predict(self, X: Floats) -> Floats:
+        return np.asarray(self._final.predict_array(X, self.features), dtype=np.float64)
 
 
 def build(spec: str, features: Sequence[str]) -> OneByOne:
@@ -95,7 +112,7 @@ def build(spec: str, features: Sequence[str]) -> OneByOne:
 def adapt(model: Any, features: Sequence[str], spec: str = "given") -> OneByOne:
     """Put ``model`` under the common interface. ``ValueError`` when it is no River classifier of yes and
     no."""
-    steps = list(model.steps.values()) if isinstance(model, compose.Pipeline) else [model]
+    steps = _steps(model)
     final = steps[-1] if steps else None
     if not isinstance(final, base.Classifier):
         kind = type(model if final is None else final).__name__
@@ -104,7 +121,14 @@ def adapt(model: Any, features: Sequence[str], spec: str = "given") -> OneByOne:
         model.clone().predict_proba_one(dict.fromkeys(features, 0.0))
     except NotImplementedError as error:
         raise ValueError(f"model {spec!r}: {type(final).__name__} predicts no probabilities") from error
+    if len(steps) == 1 and isinstance(final, BayesianLogisticRegression):
+        return OnArrays(model, features)
     return ManyAtOnce(model, features) if _takes_batches(model, features) else OneByOne(model, features)
+
+
+def _steps(model: Any) -> list[Any]:
+    """The steps of a pipeline; anything else is its own only step."""
+    return list(model.steps.values()) if isinstance(model, compose.Pipeline) else [model]
 
 
 def _takes_batches(model: Any, features: Sequence[str]) -> bool:

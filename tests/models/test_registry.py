@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from river import cluster, linear_model, preprocessing, tree
 
-from models.quality import FEATURES
-from models.registry import UNDECIDED, ManyAtOnce, OneByOne, adapt, build
+from models.quality import FEATURES, pipeline
+from models.registry import UNDECIDED, ManyAtOnce, OnArrays, OneByOne, adapt, build
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def house() -> Iterator[types.ModuleType]:
 
 
 def test_ours_are_there_by_name() -> None:
-    assert isinstance(build("models.quality:pipeline", FEATURES), ManyAtOnce)
-    assert isinstance(build("models.hazard:pipeline", FEATURES), ManyAtOnce)
+    assert isinstance(build("models.quality:pipeline", FEATURES), OnArrays)
+    assert isinstance(build("models.hazard:pipeline", FEATURES), OnArrays)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,17 @@ def test_models_that_take_one_example_at_a_time_are_given_one_at_a_time(house: t
         name: type(build(f"house_models:{name}", ("a",))) for name in ("tree", "mixed", "union", "scaled")
     }
     assert kinds == {"tree": OneByOne, "mixed": OneByOne, "union": OneByOne, "scaled": ManyAtOnce}
+
+
+def test_every_way_of_learning_comes_to_the_same() -> None:
+    rng = np.random.default_rng(9)
+    X, y = rng.normal(size=(300, len(FEATURES))), rng.random(300) < 0.3
+    ways = [way(pipeline(), FEATURES) for way in (OneByOne, ManyAtOnce, OnArrays)]
+    for way in ways:
+        way.learn(X, y)
+    one, many, arrays = (way.predict(X) for way in ways)
+    assert np.array_equal(one, many)
+    assert np.array_equal(one, arrays)
 
 
 def test_trying_what_a_model_can_do_teaches_it_nothing() -> None:
