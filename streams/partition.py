@@ -11,6 +11,7 @@ checkpoint saves the positions of the very moment in which the engine was draine
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +23,9 @@ from streams.settings import Settings
 from streams.transport.batch import RecordBatch
 
 log = logging.getLogger(__name__)
+
+GATHER_S = 0.005
+"""After a pause, a checkpoint waits this long for more of what arrives together."""
 
 
 class Observer:
@@ -156,19 +160,21 @@ class Partition:
     # --- saving --------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Save until the partition closes: ``checkpoint_interval_ms`` after the first change, or when full.
+        """Save until the partition closes: soon after a change, but one checkpoint per
+        ``checkpoint_interval_ms`` (so none waits longer), or at once when it is full.
 
         Raises ``CheckpointError`` (``FencedError``) when a checkpoint fails; the partition is of no use then.
         """
+        clock = asyncio.get_running_loop().time
+        earliest = clock()
         while not self._closing:
             await self._changed.wait()
-            try:
-                async with asyncio.timeout(self._settings.checkpoint_interval_ms / 1000):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(max(earliest, clock() + GATHER_S)):
                     await self._full.wait()
-            except TimeoutError:
-                pass
             if self._closing:
                 return
+            earliest = clock() + self._settings.checkpoint_interval_ms / 1000
             await self.save()
 
     async def save(self) -> bool:

@@ -3,13 +3,13 @@
 The order is what makes it right:
 
 1. Fence (``checkpoint.open``): whoever held the partition can no longer write, and its last transaction has
-ended.
+   ended.
 2. Take the committed input offsets as positions, and check that they lie within the input logs.
 3. Read the changelog partition from its beginning to its last stable offset, committed records only.
 4. Check that the reading reached the end.
 
-Positions come first because a broker answers one request after the other on a connection: behind a fetch that waits
-for more, each question for an offset took half a second.
+Positions come first, because a broker answers one request after the other on a connection: behind a fetch
+that waits for more, each question for an offset took half a second.
 
 The reader is assigned, not subscribed: it is no member of the group. It positions itself by
 ``beginning_offsets`` and ``seek``, because ``seek_to_beginning`` right after ``end_offsets`` may leave it at
@@ -116,7 +116,7 @@ async def _restore(
     consumer.seek(tp, position)
     count = 0
     while position < end:
-        # Whole fetches, never a part: Tansu 0.6 gives the start of its last batch, plus one, as the log's end.
+        # Whole fetches, never a part: as the log's end, Tansu 0.6 gives the start of its last batch plus one.
         batches = await consumer.getmany(tp, timeout_ms=POLL_MS)
         records = batches.get(tp, [])
         if records:

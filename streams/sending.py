@@ -1,0 +1,106 @@
+"""Sends the writes of a checkpoint as ready-made record batches, each topic's to the partition's own number.
+
+Responsible for filling batches fast, for sending topics side by side, and for saying in words what went
+wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+    RecordListTooLargeError,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streams.engine import TopicWrites, Writes
+from streams.errors import CheckpointError, FencedError
+
+BATCH_BYTES = 900_000
+"""A record batch ends before this: below the brokers' ``message.max.bytes`` (default 1,048,588) by a
+margin."""
+BATCH_RECORDS = 5_000
+"""... or after so many records, 2 ms of filling: others get their turn in between."""
+SEND_FAILURES = (KafkaError, AssertionError)
+"""What aiokafka raises when it cannot send (it asserts the state of its transaction, and its metadata)."""
+
+
+class RecordBatchBuilder(BatchBuilder):
+    """aiokafka's builder with a bulk append: 0.35 us a record, where ``append`` takes 1.3."""
+
+    def fill(self, records: TopicWrites, start: int, timestamp_ms: int) -> int:
+        """Append records from index ``start`` on until the batch is full; returns the first one left over."""
+        append = self._builder.append
+        keys, values, headers = records.keys, records.values, records.headers
+        stop = min(len(keys), start + BATCH_RECORDS)
+        none: list[Any] = []
+        for index in range(start, stop):
+            appended = append(
+                index - start, timestamp_ms, keys[index], values[index], headers[index] if headers else none
+            )
+            if appended is None:
+                stop = index
+                break
+        self._relative_offset = stop - start
+        return stop
+
+
+def explain(
+    error: BaseException, what: str, partition: int, records: TopicWrites | None = None
+) -> CheckpointError:
+    """A failed send of ``what`` (a topic, or the transaction's end) in words that say what to change."""
+    if isinstance(error, CheckpointError):
+        return error
+    if isinstance(error, ProducerFenced | InvalidProducerEpoch):
+        return FencedError(
+            f"another worker took partition {partition} over (or its transaction ran out of time)"
+        )
+    if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError) and records is not None:
+        sizes = [(len(v or b""), len(k or b"")) for k, v in zip(records.keys, records.values, strict=True)]
+        value, key = max(sizes, key=sum)
+        return CheckpointError(
+            f"the broker rejected records of {what}-{partition} as too large: the largest has {key} bytes "
+            f"of key and {value} of value; raise max.message.bytes of {what} above {value + key + 200}"
+        )
+    return CheckpointError(f"partition {partition}: sending {what} failed: {error!r}")
+
+
+async def send(
+    producer: AIOKafkaProducer, writes: Writes, partition: int, timestamp_ms: int, *, transactional: bool
+) -> None:
+    """Send everything and wait for every acknowledgement. Raises ``CheckpointError`` if anything is refused.
+
+    Topics are sent side by side, the first batch of each without a pause, so that aiokafka adds all of the
+    transaction's partitions in one request.
+    """
+
+    async def send_topic(topic: str, records: TopicWrites) -> None:
+        deliveries = []
+        index = 0
+        try:
+            while index < len(records.keys):
+                batch = RecordBatchBuilder(BATCH_BYTES, 0, is_transactional=transactional)
+                index = batch.fill(records, index, timestamp_ms)
+                batch.close()
+                deliveries.append(await producer.send_batch(batch, topic, partition=partition))
+            for delivery in deliveries:
+                await delivery
+        except SEND_FAILURES as error:
+            raise explain(error, topic, partition, records) from error
+
+    results = await asyncio.gather(
+        *(send_topic(topic, records) for topic, records in writes.topics.items() if records.keys),
+        return_exceptions=True,
+    )
+    errors = [result for result in results if isinstance(result, BaseException)]
+    for error in errors:
+        if isinstance(error, FencedError):  # the one that says most, of several at once
+            raise error
+    if errors:
+        raise errors[0]
