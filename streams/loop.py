@@ -409,6 +409,8 @@ def decide_churn(
     out = outbox.decisions[outbox.n[0]]
     outbox.n[0] += 1
     out.kind = CHURN_SCORE
+    out.offsets[0] = p.offsets[0]
+    out.offsets[1] = p.offsets[1]
     out.model = models.churn_version
     out.slot = slot
     out.event = event

@@ -259,9 +259,9 @@ class PartitionEngine:
                 continue
             profiles = [self.profiles.names[slot] or "" for slot in chosen["slot"].tolist()]
             causes = [
-                self._cause(event, slot, ts, columns, batch, events)
-                for event, slot, ts in zip(
-                    chosen["event"].tolist(), chosen["slot"].tolist(), chosen["ts"].tolist(), strict=True
+                self._cause(event, ts, offsets, columns, batch, events)
+                for event, ts, offsets in zip(
+                    *(chosen[field].tolist() for field in ("event", "ts", "offsets")), strict=True
                 )
             ]
             if kind == ROW_ORDER:
@@ -281,8 +281,8 @@ class PartitionEngine:
     def _cause(
         self,
         event: int,
-        slot: int,
         ts: int,
+        offsets: list[int],
         columns: Columns,
         batch: RecordBatch | None,
         events: Sequence[schema.Event],
@@ -290,7 +290,6 @@ class PartitionEngine:
         if event >= 0 and batch is not None:
             return emit.cause(events[event].event_id, batch.topic, self.partition, int(columns.offset[event]))
         # Time was the cause: the record names the moment, and the profile's last event.
-        offsets = self.profiles.records["offsets"][slot].tolist()
         topic = 0 if offsets[0] >= 0 else 1
         return emit.cause(f"tick-{self.partition}-{ts}", topics.INPUTS[topic], self.partition, offsets[topic])
 

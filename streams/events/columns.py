@@ -147,24 +147,26 @@ def to_columns(
     numbers = _NUMBERS
     rows = [numbers[e.__class__](e) for e in events]
     kind, title, row, position, playback, a, b, flag = zip(*rows, strict=True) if rows else ((),) * 8
-    kind_column = np.array(kind, np.uint8)
-    items_from = np.zeros(n, np.int32)
-    items_to = np.zeros(n, np.int32)
+    # Titles get their slots in log order, whatever the batch: slots are part of the state.
+    titles: list[int] = []
     items: list[int] = []
-    for i in np.flatnonzero(kind_column == kinds.IMPRESSION).tolist():
-        items_from[i] = len(items)
-        items.extend([title_slot(item.title_id) for item in events[i].items])  # type: ignore[attr-defined]
-        items_to[i] = len(items)
+    items_to: list[int] = []
+    for name, number, event in zip(title, kind, events, strict=True):
+        titles.append(-1 if name is None else title_slot(name))
+        if number == kinds.IMPRESSION:
+            items.extend([title_slot(item.title_id) for item in event.items])  # type: ignore[attr-defined]
+        items_to.append(len(items))
+    ends = np.array(items_to, np.int32)
     device = _DEVICE
-    number = places.number
+    place = places.number
     return Columns(
-        kind=kind_column,
+        kind=np.array(kind, np.uint8),
         slot=np.array([profile_slot(e.profile_id) for e in events], np.int32),
         offset=np.array([records[i].offset for i in indexes], np.int64),
         ts=np.array([e.ts for e in events], np.int64),
         stamp=np.array([records[i].timestamp for i in indexes], np.int64),
         event=np.array([xxh3_64_intdigest(e.event_id.encode()) for e in events], np.uint64),
-        title=np.array([-1 if name is None else title_slot(name) for name in title], np.int32),
+        title=np.array(titles, np.int32),
         row=np.array([-1 if name is None else row_index(name) for name in row], np.int16),
         position=np.array(position, np.int32),
         playback=np.array(playback, np.uint64),
@@ -173,9 +175,9 @@ def to_columns(
         flag=np.array(flag, np.uint8),
         device=np.array([device[getattr(e, "device_type", None)] for e in events], np.uint8),
         place=np.array(
-            [number(e.country, e.region) if e.country or e.region else 0 for e in events], np.uint32
+            [place(e.country, e.region) if e.country or e.region else 0 for e in events], np.uint32
         ),
-        items_from=items_from,
-        items_to=items_to,
+        items_from=np.append(np.zeros(min(n, 1), np.int32), ends[:-1]),
+        items_to=ends,
         items=np.array(items, np.int32),
     )

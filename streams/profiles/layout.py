@@ -225,6 +225,7 @@ DECISION = np.dtype(
         ("had_previous", "u1"),
         ("slot", "i4"),
         ("event", "i4"),  # index in the batch, -1: time passed
+        ("offsets", "i8", (2,)),  # the profile's last events at that moment
         ("model", "u4"),  # version of the model that decided
         ("version", "u4"),
         ("ts", "i8"),

@@ -37,7 +37,9 @@ class Store:
         return self.add(name) if slot is None else slot
 
     def add(self, name: str) -> int:
-        """Give ``name`` a slot."""
+        """Give ``name`` a slot. A tombstone that waits for it stays: its old slot may be another's by now, and the changelog
+        must free it first.
+        """
         if self._free:
             slot = heapq.heappop(self._free)  # the smallest: the same after a recovery
             self.names[slot] = name
@@ -47,7 +49,6 @@ class Store:
             if slot == len(self.records):
                 self._grow()
         self.slots[name] = slot
-        self._removed.pop(name, None)
         return slot
 
     def place(self, name: str, slot: int) -> None:
