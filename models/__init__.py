@@ -3,7 +3,6 @@
 compiled.py             how loops become machine code
 bayesian_logistic.py    the learner behind both surfaces, with its own uncertainty
 quality.py              will this row be played well? features, prior, pipeline
-demand.py               from which row will the next quality play come? the mixture that orders the page
 hazard.py               will this profile leave? features, prior, pipeline
 folding.py              a linear pipeline as one dot product
 registry.py             any River classifier, by name, under one interface
