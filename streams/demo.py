@@ -33,8 +33,8 @@ from streams.tally import SURFACES, Tally
 from streams.worker_process import WorkerProcess
 
 TITLES = 300
-READY_DEADLINE_S = 180.0
-"""A first start compiles the engine, which takes half a minute; a busy machine gets more."""
+READY_DEADLINE_S = 600.0
+"""A first start compiles the engine, which takes one to two minutes; a busy machine gets more."""
 SETTLE_DEADLINE_S = 60.0
 """After the last event, the worker has this long to apply what is there."""
 QUIET_S = 1.0
@@ -114,9 +114,12 @@ class Performance:
         followed = (*SURFACES, topics.DEAD_LETTERS)
         async with self._publisher, Follower(self._settings, followed, from_start=False) as follower:
             await self._publisher.publish_catalog()
-            self._console.print("2. the worker starts (the first time, it compiles its engine)")
+            self._console.print(
+                "2. the worker starts (the first time it compiles its engine: a minute or two)"
+            )
             stack.enter_context(self._worker)
-            await self._until_ready()
+            with self._console.status("waiting for the worker"):
+                await self._until_ready()
             self._console.print(f"3. {self._plan.profiles} viewers, {self._plan.rate:g} events/s")
             self._began = time.monotonic()
             reading = asyncio.create_task(self._read(follower))

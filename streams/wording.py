@@ -54,8 +54,7 @@ def row_order_in_words(decision: Record, names: Mapping[str, str]) -> str:
     changed = moves(decision["previous"], decision["rows"])
     if not changed:
         return f"{who}same order"
-    explained = {reason["row_id"] for reason in decision["reasons"]}
-    move = next((move for move in changed if move.row_id in explained), changed[0])
+    move = _best_explained(changed, decision["reasons"])
     words = f"{who}{names.get(move.row_id, move.row_id)!r} {move.before or 'new'} -> {move.after}"
     reasons = [reason for reason in decision["reasons"] if reason["row_id"] == move.row_id]
     if reasons:
@@ -64,6 +63,16 @@ def row_order_in_words(decision: Record, names: Mapping[str, str]) -> str:
         words += f" (exploring, propensity {decision['propensity']:.3g})"
     others = len(changed) - 1
     return words + (f" ({others} more moved)" if others else "")
+
+
+def _best_explained(changed: Sequence[Move], reasons: Sequence[Record]) -> Move:
+    """The longest move that a reason of its own direction explains; else one with any reason; else the
+    longest.
+    """
+    pulls = {reason["row_id"]: reason["contribution"] for reason in reasons}
+    fitting = (move for move in changed if pulls.get(move.row_id, 0.0) * move.distance > 0)
+    explained = (move for move in changed if move.row_id in pulls)
+    return next(fitting, None) or next(explained, None) or changed[0]
 
 
 def churn_in_words(decision: Record) -> str:

@@ -38,6 +38,7 @@ def worker(
     """
     from streams.app import run_worker
     from streams.settings import load
+    from streams.warming import warm
 
     settings = load(
         brokers=brokers,
@@ -47,4 +48,6 @@ def worker(
         web_port=web_port,
         log_level=log_level,
     )
+    click.echo("flywheel: making the engine ready (up to two minutes after an update)", err=True)
+    warm(settings)
     raise SystemExit(run_worker(settings))
