@@ -47,15 +47,15 @@ class Plan:
 
 FULL = Plan()
 TINY = Plan(
-    events=12_000,
+    events=60_000,
     profiles=500,
     warm=2_000,
     stock_events=600,
     stock_warm=200,
     partitions=2,
     rate=200,
-    latency_seconds=6,
-    latency_skip=2,
+    latency_seconds=4,
+    latency_skip=1,
     more_profiles=1_000,
     more_events=6_000,
 )
@@ -151,22 +151,21 @@ async def measure_stock(brokers: str, plan: Plan) -> dict[str, float]:
     }
 
 
-async def run(plan: Plan, *, ours: bool = True, stock: bool = True) -> dict[str, float]:
-    """All measurements of the plan against a broker that lives as long as they do."""
+async def run(brokers: str, plan: Plan, *, ours: bool = True, stock: bool = True) -> dict[str, float]:
+    """All measurements of the plan, on brokers without topics."""
     figures: dict[str, float] = {}
-    with ApacheKafka() as kafka:
-        settings = Settings(brokers=kafka.address, app_id="bench", partitions=plan.partitions)
-        say(f"writing {plan.events:,} events of {plan.profiles:,} profiles to Apache Kafka")
-        await log.create_topics(kafka.address, log.contract_topics(settings))
-        await log.write(kafka.address, plan.partitions, catalogs())
-        start_ms = int(time.time() * 1_000) - DAY_MS
-        await log.write(
-            kafka.address, plan.partitions, generate(plan.events, profiles=plan.profiles, start_ms=start_ms)
-        )
-        if stock:
-            figures |= await measure_stock(kafka.address, plan)
-        if ours:
-            figures |= await measure_ours(kafka.address, plan, settings)
+    settings = Settings(brokers=brokers, app_id="bench", partitions=plan.partitions)
+    say(f"writing {plan.events:,} events of {plan.profiles:,} profiles to Apache Kafka")
+    await log.create_topics(brokers, log.contract_topics(settings))
+    await log.write(brokers, plan.partitions, catalogs())
+    start_ms = int(time.time() * 1_000) - DAY_MS
+    await log.write(
+        brokers, plan.partitions, generate(plan.events, profiles=plan.profiles, start_ms=start_ms)
+    )
+    if stock:
+        figures |= await measure_stock(brokers, plan)
+    if ours:
+        figures |= await measure_ours(brokers, plan, settings)
     if ours and stock:
         figures["cpu_ratio"] = figures["stock_cpu_seconds_per_million"] / figures["cpu_seconds_per_million"]
     return figures
@@ -200,7 +199,9 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it retries while leaders are being chosen
     plan = TINY if arguments.tiny else Plan(events=arguments.events, stock_events=arguments.stock_events)
     try:
-        figures = asyncio.run(run(plan, ours=arguments.only != "stock", stock=arguments.only != "ours"))
+        with ApacheKafka() as kafka:
+            ours, stock = arguments.only != "stock", arguments.only != "ours"
+            figures = asyncio.run(run(kafka.address, plan, ours=ours, stock=stock))
     except (BenchmarkError, FlywheelError) as error:
         sys.exit(f"benchmark failed: {error}")
     report.show(figures)

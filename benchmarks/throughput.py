@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from benchmarks.contenders import BenchmarkError, Contender
+from benchmarks.process import TICKS_PER_SECOND
 
 SAMPLE_SECONDS = 0.2
 STANDSTILL_SECONDS = 180.0
@@ -65,7 +66,8 @@ async def measure(
             return Throughput(
                 events=done - began[0],
                 seconds=now - began[1],
-                cpu_seconds=used.cpu_seconds - began[2],
+                # No less than the clock can tell.
+                cpu_seconds=max(1 / TICKS_PER_SECOND, used.cpu_seconds - began[2]),
                 peak_bytes=used.peak_bytes,
             )
         await asyncio.sleep(SAMPLE_SECONDS)
