@@ -272,19 +272,20 @@ def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | No
 
 
 def _real_app(settings: Settings) -> FlywheelApp:
-    from streams import pipeline  # compiles the engine, which the toy worker of the tests does without
-    from streams.metrics import service
+    # Imported here: the engine is compiled, which the toy worker of the tests does without.
+    from streams import pipeline
+    from streams.metrics.service import observe, serve
     from streams.state.catalog import Catalog
 
     catalog = Catalog(settings)
-    observations = service.observe(settings)
+    observations = observe(settings)
     app = create_app(
         settings,
         lambda partition: pipeline.create_engine(partition, settings, catalog),
         put=catalog.put,
         observer=observations,
     )
-    service.serve(app, observations)
+    serve(app, observations)
     return app
 
 
