@@ -18,27 +18,9 @@ from streams.replay import kuairand
 from streams.replay.outcomes import Outcomes, QualityRule
 from streams.replay.records import Message
 from streams.settings import MINUTE_MS
+from tests.replay.sample_log import LOG_HEADER, T0, VIDEO_HEADER, log_line, video_line, write
 
 REAL = Path(os.environ.get("FLYWHEEL_KUAIRAND", Path(__file__).parents[2] / "../shared/data/kuairand"))
-
-LOG_HEADER = (
-    "user_id,video_id,date,hourmin,time_ms,is_click,is_like,is_follow,is_comment,is_forward,is_hate,"
-    "long_view,play_time_ms,duration_ms,profile_stay_time,comment_stay_time,is_profile_enter,is_rand,tab"
-)
-VIDEO_HEADER = (
-    "video_id,author_id,video_type,upload_dt,upload_type,visible_status,video_duration,server_width,"
-    "server_height,music_id,music_type,tag"
-)
-T0 = 1_650_812_741_436
-
-
-def log_line(user: int, video: int, at: int, play: int, duration: int, **columns: int) -> str:
-    like, hate, tab = columns.get("like", 0), columns.get("hate", 0), columns.get("tab", 1)
-    return f"{user},{video},20220425,0,{T0 + at},1,{like},0,0,0,{hate},0,{play},{duration},0,0,0,0,{tab}"
-
-
-def video_line(video: int, duration: str, tag: str) -> str:
-    return f"{video},77,NORMAL,2022-04-10,LongImport,0.0,{duration},720.0,1280.0,9,9.0,{tag}"
 
 
 @pytest.fixture
@@ -131,10 +113,8 @@ def test_a_limit_keeps_the_first_lines_and_all_rows(folder: Path) -> None:
 
 def test_only_the_most_frequent_first_tags_become_rows(tmp_path: Path) -> None:
     lines = [log_line(1, tag, n, 500, 9_000) for tag in range(30) for n in range(1 + (tag >= 6))]
-    (tmp_path / "log_x.csv").write_text("\n".join([LOG_HEADER, *lines]) + "\n")
     videos = [video_line(tag, "9000.0", str(tag)) for tag in range(30)]
-    (tmp_path / "video_features_basic_x.csv").write_text("\n".join([VIDEO_HEADER, *videos]) + "\n")
-    log = kuairand.read(tmp_path)
+    log = kuairand.read(write(tmp_path, lines, videos))
     rows = [orjson.loads(m.value)["tag"] for m in log.catalogs() if m.topic == "row-catalog"]
     assert rows == [str(tag) for tag in range(6, 30)]
     kinds = Counter(event["type"] for event in events(list(log.events(0))))
