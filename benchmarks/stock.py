@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 import faust
-from river import linear_model, optim, preprocessing
+from river import linear_model, metrics, optim, preprocessing
 
 from benchmarks.events import ROWS, row_id
 from streams import topics
@@ -47,8 +47,7 @@ churn = preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.S
 
 rows_seen: dict[str, float] = dict.fromkeys(ROW_IDS, 20.0)
 rows_played: dict[str, float] = dict.fromkeys(ROW_IDS, 2.0)
-titles_seen: dict[str, float] = {}
-titles_played: dict[str, float] = {}
+log_loss = metrics.LogLoss()
 learned = 0
 
 
@@ -120,74 +119,85 @@ def churn_features(state: dict[str, Any], ts: int) -> dict[str, float]:
 
 
 def resolve(state: dict[str, Any], name: str, played: bool) -> None:
-    """The outcome of an impression is known: learn it and count it."""
+    """The outcome of an impression is known: judge the prediction, learn the outcome, count it."""
     global learned
-    row, title, _, features = state["pending"].pop(name)
+    row, _, features, chance = state["pending"].pop(name)
+    log_loss.update(played, chance)
     quality.learn_one(features, played)
     learned += 1
     rows_seen[ROW_IDS[row]] += 1
-    titles_seen[title] = titles_seen.get(title, 0.0) + 1
     state["seen"][row] += 1
     if played:
         rows_played[ROW_IDS[row]] += 1
-        titles_played[title] = titles_played.get(title, 0.0) + 1
         state["short"][row] += 1
         state["long"][row] += 1
 
 
-def profile_changed(state: dict[str, Any], event: dict[str, Any]) -> bool:
-    """Take one event in; true when it is one after which a decision is due."""
-    kind, ts = event["type"], event["ts"]
-    decay(state, ts)
-    due = False
-    for name in [name for name, waiting in state["pending"].items() if ts - waiting[2] > OUTCOME_WINDOW_MS]:
-        if state["playing"] is None or state["playing"]["row_id"] != name:
+def ignored(state: dict[str, Any], before: int) -> None:
+    """Impressions older than ``before`` (ms) from which nothing is being played were seen and not wanted."""
+    playing = state["playing"] and state["playing"]["row_id"]
+    for name in [name for name, (_, seen, _, _) in state["pending"].items() if seen < before]:
+        if name != playing:
             resolve(state, name, played=False)
-            due = True
+
+
+def profile_changed(state: dict[str, Any], event: dict[str, Any]) -> tuple[bool, bool]:
+    """Take one event in; says whether the row order and the churn score are to be decided anew."""
+    kind, ts = event["type"], event["ts"]
+    rows_due, churn_due = False, state["ts"] == 0
+    decay(state, ts)
+    ignored(state, ts - OUTCOME_WINDOW_MS)
     playing = state["playing"]
     if kind == "session_start":
+        ignored(state, ts + 1)
         state["session_ts"] = ts
         state["sessions"] += 1
-        due = True
+        rows_due = churn_due = True
     elif kind == "impression":
         name = event["row_id"]
         if name in state["pending"]:
             resolve(state, name, played=False)
-            due = True
         row = ROW_IDS.index(name)
-        title = event["items"][0]["title_id"]
         features = row_features(state, row)
-        state["pending"][name] = [row, title, ts, features]
+        state["pending"][name] = [row, ts, features, quality.predict_proba_one(features)[True]]
     elif kind == "playback_start":
         state["plays"] += 1
-        state["playing"] = {"row_id": event.get("row_id"), "at": event.get("position_s", 0.0), "watched": 0.0}
+        at = event.get("position_s", 0.0)
+        state["playing"] = {"row_id": event.get("row_id"), "at": at, "watched": 0.0, "quality": False}
     elif kind in ("playback_progress", "playback_stop", "playback_pause") and playing is not None:
         played = max(0.0, event["position_s"] - playing["at"])
         playing["at"] = event["position_s"]
         playing["watched"] += played
         state["watched_s"] += played
-        if playing["watched"] >= QUALITY_SECONDS and playing["row_id"] in state["pending"]:
-            resolve(state, playing["row_id"], played=True)
-            due = True
+        if playing["watched"] >= QUALITY_SECONDS and not playing["quality"]:
+            playing["quality"] = True
+            if playing["row_id"] in state["pending"]:
+                resolve(state, playing["row_id"], played=True)
+            ignored(state, ts + 1)
+            rows_due = churn_due = True
     elif kind == "playback_seek" and playing is not None:
         playing["at"] = event["to_s"]
-        state["rewinds"] += event["to_s"] < event["from_s"]
+        if event["to_s"] < event["from_s"]:
+            state["rewinds"] += 1
+            rows_due = True
     elif kind == "playback_skip":
         state["skips"] += 1
     elif kind == "search":
         state["searches"] += 1
-    elif kind == "subscription_payment_failed":
-        state["payment_failures"] += 1
+    elif kind == "rating":
+        rows_due = True
+    elif kind == "session_end":
+        ignored(state, ts + 1)
+        churn_due = True
+    elif kind.startswith("subscription_"):
+        state["payment_failures"] += kind == "subscription_payment_failed"
+        churn_due = True
     if kind in ("playback_stop", "playback_complete", "playback_skip") and playing is not None:
         if playing["row_id"] in state["pending"]:
             resolve(state, playing["row_id"], played=False)
-            due = True
+        rows_due = rows_due or not playing["quality"]
         state["playing"] = None
-    elif kind == "session_end":
-        for name in list(state["pending"]):
-            resolve(state, name, played=False)
-            due = True
-    return due
+    return rows_due, churn_due
 
 
 def new_order(state: dict[str, Any], scores: list[float]) -> list[int]:
@@ -203,47 +213,58 @@ def new_order(state: dict[str, Any], scores: list[float]) -> list[int]:
     return order
 
 
+async def decide_rows(state: dict[str, Any], event: dict[str, Any]) -> None:
+    """Score every row, order them, and send the order when it has changed."""
+    chances = [quality.predict_proba_one(row_features(state, row))[True] for row in range(ROWS)]
+    scores = [math.log(max(1e-9, p) / max(1e-9, 1 - p)) for p in chances]
+    order = new_order(state, scores)
+    if order == state["order"]:
+        return
+    state["row_version"] += 1
+    decision = {
+        "profile_id": event["profile_id"],
+        "ts": event["ts"],
+        "version": state["row_version"],
+        "cause": {"event_id": event["event_id"], "topic": topics.VIEWING_EVENTS},
+        "model": {"name": "quality", "version": learned},
+        "rows": [ROW_IDS[row] for row in order],
+        "scores": [round(scores[row], 4) for row in order],
+        "previous": state["order"] and [ROW_IDS[row] for row in state["order"]],
+    }
+    state["order"] = order
+    await row_order_topic.send(key=event["profile_id"], value=decision)
+
+
+async def decide_churn(state: dict[str, Any], event: dict[str, Any]) -> None:
+    """Predict, and send the probability when it has moved."""
+    probability = churn.predict_proba_one(churn_features(state, event["ts"])).get(True, 0.5)
+    if state["churn_p"] is not None and abs(probability - state["churn_p"]) < CHURN_STEP:
+        return
+    state["churn_version"] += 1
+    decision = {
+        "profile_id": event["profile_id"],
+        "ts": event["ts"],
+        "version": state["churn_version"],
+        "cause": {"event_id": event["event_id"], "topic": topics.VIEWING_EVENTS},
+        "model": {"name": "churn", "version": 0},
+        "probability": probability,
+        "previous": state["churn_p"],
+    }
+    state["churn_p"] = probability
+    await churn_topic.send(key=event["profile_id"], value=decision)
+
+
 @app.agent(events_topic)  # type: ignore[untyped-decorator]  # Faust has no types that mypy can follow
 async def follow(events: faust.Stream[dict[str, Any]]) -> None:
     """Keep profiles current and send every change of a row order or churn score."""
     async for event in events:
-        profile_id = event["profile_id"]
-        state = profiles[profile_id] or new_profile()
-        due = profile_changed(state, event)
-        if due:
-            chances = [quality.predict_proba_one(row_features(state, row))[True] for row in range(ROWS)]
-            scores = [math.log(max(1e-9, p) / max(1e-9, 1 - p)) for p in chances]
-            order = new_order(state, scores)
-            cause = {"event_id": event["event_id"], "topic": topics.VIEWING_EVENTS}
-            if order != state["order"]:
-                state["row_version"] += 1
-                decision = {
-                    "profile_id": profile_id,
-                    "ts": event["ts"],
-                    "version": state["row_version"],
-                    "cause": cause,
-                    "model": {"name": "quality", "version": learned},
-                    "rows": [ROW_IDS[row] for row in order],
-                    "scores": [round(scores[row], 4) for row in order],
-                    "previous": state["order"] and [ROW_IDS[row] for row in state["order"]],
-                }
-                state["order"] = order
-                await row_order_topic.send(key=profile_id, value=decision)
-            probability = churn.predict_proba_one(churn_features(state, event["ts"])).get(True, 0.5)
-            if state["churn_p"] is None or abs(probability - state["churn_p"]) >= CHURN_STEP:
-                state["churn_version"] += 1
-                decision = {
-                    "profile_id": profile_id,
-                    "ts": event["ts"],
-                    "version": state["churn_version"],
-                    "cause": cause,
-                    "model": {"name": "churn", "version": 0},
-                    "probability": probability,
-                    "previous": state["churn_p"],
-                }
-                state["churn_p"] = probability
-                await churn_topic.send(key=profile_id, value=decision)
-        profiles[profile_id] = state
+        state = profiles[event["profile_id"]] or new_profile()
+        rows_due, churn_due = profile_changed(state, event)
+        if rows_due:
+            await decide_rows(state, event)
+        if churn_due:
+            await decide_churn(state, event)
+        profiles[event["profile_id"]] = state
 
 
 if __name__ == "__main__":

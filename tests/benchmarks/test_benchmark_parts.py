@@ -179,3 +179,55 @@ def test_the_table_marks_missed_targets() -> None:
     lines = console.export_text().splitlines()
     assert any("theirs to ours" in line and "reached" in line for line in lines)
     assert any("p99" in line and "MISSED" in line for line in lines)
+
+
+def told(kind: str, seconds: float, **fields: object) -> dict[str, Any]:
+    return {
+        "event_id": kind,
+        "type": kind,
+        "profile_id": "p",
+        "ts": START_MS + int(seconds * 1_000),
+        **fields,
+    }
+
+
+def test_the_stock_program_does_the_same_job() -> None:
+    from benchmarks import stock
+
+    state = stock.new_profile()
+    shown = {"row_id": "row-03", "row_position": 0, "items": []}
+    play = {"playback_id": "b", "title_id": "t"}
+    assert stock.profile_changed(state, told("session_start", 0)) == (True, True)
+    assert stock.profile_changed(state, told("impression", 1, **shown)) == (False, False)
+    assert stock.profile_changed(state, told("impression", 2, **shown | {"row_id": "row-04"})) == (
+        False,
+        False,
+    )
+    before = stock.learned
+    start = told("playback_start", 3, **play, row_id="row-03", duration_s=600.0)
+    assert stock.profile_changed(state, start) == (False, False)
+    assert stock.profile_changed(state, told("playback_progress", 63, **play, position_s=60)) == (
+        False,
+        False,
+    )
+    assert stock.learned == before
+    # 120 s are a quality play: it is learned, and the other row in view with it, as ignored.
+    assert stock.profile_changed(state, told("playback_progress", 123, **play, position_s=120)) == (
+        True,
+        True,
+    )
+    assert stock.learned == before + 2
+    assert state["long"][3] == pytest.approx(1.0)
+    assert stock.profile_changed(state, told("playback_stop", 130, **play, position_s=127)) == (False, False)
+    assert stock.profile_changed(state, told("session_end", 140)) == (False, True)
+
+
+def test_the_stock_program_orders_by_score_with_the_same_margin() -> None:
+    from benchmarks import stock
+
+    state = stock.new_profile()
+    scores = [0.0] * ROWS
+    scores[5], scores[9] = 1.0, stock.ROW_MARGIN / 2
+    order = stock.new_order(state, scores)
+    assert order[0] == 5
+    assert order.index(9) == 9  # a lead below the margin moves nothing
