@@ -38,7 +38,7 @@ PRIOR = {
     "watched": 0.4,
     "row_position": 0.3,
 }
-"""Weights before the first outcome: a smoothed rate is trusted by that much. From four days of KuaiRand,
+"""Weights before the first outcome: a smoothed rate is trusted by that much. From six days of KuaiRand,
 rounded."""
 
 BASE_RATE = 0.1
