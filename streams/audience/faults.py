@@ -17,7 +17,7 @@ TOO_LARGE_BYTES = 70_000
 
 def malformed(chance: random.Random, good: Produced) -> Produced:
     """A record that no consumer can take for ``good``: spoiled in one way, drawn from ``chance``."""
-    spoil = chance.choice(_WAYS)
+    spoil = chance.choice(WAYS)
     event = orjson.loads(good.value)
     event["event_id"] = spoiled_id = f"bad-{event['event_id']}"
     return spoil(good._replace(event_id=spoiled_id), event)
@@ -34,7 +34,7 @@ def _less(good: Produced, event: dict[str, object], field: str) -> Produced:
     return good._replace(value=orjson.dumps(event))
 
 
-_WAYS: tuple[Callable[[Produced, dict[str, object]], Produced], ...] = (
+WAYS: tuple[Callable[[Produced, dict[str, object]], Produced], ...] = (
     lambda good, event: good._replace(value=b"not json at all"),
     lambda good, event: good._replace(value=orjson.dumps(event)[:-5]),
     lambda good, event: good._replace(value=b""),

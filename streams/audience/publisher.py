@@ -67,7 +67,7 @@ class Publisher:
     async def publish_catalog(self) -> int:
         """Publish rows and titles, wait for the acknowledgements, and say how many records that were."""
         records = self.audience.catalog.records()
-        await self._send(records)
+        await self.send(records)
         await self.flush()
         return len(records)
 
@@ -84,7 +84,7 @@ class Publisher:
             group = self.audience.step(self._clock_ms(), limit=int(owed))
             owed -= len(group)
             self.events += len(group)
-            await self._send(group)
+            await self.send(group)
             self._raise_failure()
             beat()
         await self.flush()
@@ -105,7 +105,8 @@ class Publisher:
             while True:
                 self.see(await follower.records())
 
-    async def _send(self, group: list[Produced]) -> None:
+    async def send(self, group: list[Produced]) -> None:
+        """Hand records to the producer, and spoiled copies of some besides; ``flush`` waits for them."""
         remembered = self.produced_at_ms
         for record in group:
             if self._malformed_share and record.event_id and self._chance.random() < self._malformed_share:
