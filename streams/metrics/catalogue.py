@@ -11,8 +11,6 @@ from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
 
-PREFIX = "flywheel_"
-
 UNITS = (
     "seconds",
     "bytes",

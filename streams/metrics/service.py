@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mode import Service
+from prometheus_client import disable_created_metrics
 
 from streams.errors import FlywheelError
 from streams.metrics.engines import EngineFigures
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 def observe(settings: Settings) -> Observations:
     """An observer that counts into instruments of its own."""
+    disable_created_metrics()  # else every counter would have a second series that says when it began
     return Observations(settings, Instruments())
 
 
