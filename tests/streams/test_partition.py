@@ -1,4 +1,4 @@
-"""Position, pacing, back-pressure and closing of one partition, in virtual time, on a checkpoint in memory."""
+"""One partition: position, pacing, back-pressure, closing. In virtual time, on a checkpoint in memory."""
 
 from __future__ import annotations
 
