@@ -1,0 +1,217 @@
+"""The real engine's play, and its oracle: the same engine over the input log in one process, without faults.
+
+The engine promises that records give the same changes however they are cut into batches, learning included.
+So every output of every partition is compared byte for byte and in order, and so is the state that a recovery
+would rebuild.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams import topics
+from streams.pipeline import PartitionEngine, create_engine
+from streams.settings import Settings
+from streams.state.catalog import Catalog
+from streams.transport.batch import RecordBatch
+from tests.broker import viewers
+from tests.broker.log import Entry, Input
+from tests.broker.scenario import Logs, Play
+
+BATCH = 5_000
+"""Records per batch of the oracle: nothing like what a worker fetches."""
+EVENT_OF_SILENCE = re.compile(rb'"topic":"[a-z-]+","partition":\d+,"offset":\d+')
+EVENT_FIELDS = (
+    "born",
+    "offsets",
+    "events",
+    "recent",
+    "first_ts",
+    "last_ts",
+    "active_ts",
+    "sessions",
+    "watched_s",
+    "subscription",
+)
+"""Fields of a profile that only its own events change, whatever the clock says."""
+
+
+def _catalog(settings: Settings, logs: Logs) -> Catalog:
+    catalog = Catalog(settings)
+    for topic in topics.CATALOGS:
+        for entry in logs.topics[topic]:
+            catalog.put(topic, entry.key or b"", entry.value)
+    return catalog
+
+
+def recompute(partition: int, logs: Logs, catalog: Catalog) -> tuple[PartitionEngine, dict[str, list[Any]]]:
+    """An engine that has read a partition's inputs, subscriptions first, and (key, value, headers) by output
+    topic.
+    """
+    settings = logs.settings
+    engine = create_engine(partition, settings, catalog)
+    engine.restored()
+    outputs: dict[str, list[Any]] = defaultdict(list)
+    for topic in (topics.SUBSCRIPTION_EVENTS, topics.VIEWING_EVENTS):
+        entries = logs.of(topic, partition)
+        for begin in range(0, len(entries), BATCH):
+            records = entries[begin : begin + BATCH]
+            engine.apply(
+                RecordBatch(topic, partition, records[0].offset, records[-1].offset + 1, records),
+                int(time.time() * 1_000),
+            )
+            for name, writes in engine.drain().topics.items():
+                headers = writes.headers or [[]] * len(writes.keys)
+                outputs[name] += zip(writes.keys, writes.values, map(tuple, headers), strict=True)
+    return engine, outputs
+
+
+def restore(partition: int, logs: Logs, catalog: Catalog) -> PartitionEngine:
+    """The engine that a recovery would rebuild from the committed changelog."""
+    engine = create_engine(partition, logs.settings, catalog)
+    changelog = logs.of(logs.settings.state_topic, partition)
+    engine.restore([entry.key or b"" for entry in changelog], [entry.value for entry in changelog])
+    engine.restored()
+    return engine
+
+
+class EngineOracle:
+    """Byte for byte, or (``ticks``) what holds whatever the clock said."""
+
+    def __init__(self, *, ticks: bool) -> None:
+        self._ticks = ticks
+
+    def topics(self, settings: Settings) -> Sequence[str]:
+        outputs = [topics.ROW_ORDER, topics.CHURN_SCORES, topics.DEAD_LETTERS, settings.predictions_topic]
+        return [*topics.CATALOGS, *outputs, settings.state_topic]
+
+    def differences(self, logs: Logs) -> Iterator[str]:
+        catalog = _catalog(logs.settings, logs)
+        exact = [topics.DEAD_LETTERS]
+        if not self._ticks:
+            exact += [topics.ROW_ORDER, topics.CHURN_SCORES, logs.settings.predictions_topic]
+        for partition in range(logs.settings.partitions):
+            engine, outputs = recompute(partition, logs, catalog)
+            for topic in exact:
+                yield from _sequence_differences(
+                    f"{topic}-{partition}", logs.of(topic, partition), outputs[topic]
+                )
+            for topic in (topics.ROW_ORDER, topics.CHURN_SCORES):
+                yield from _version_differences(f"{topic}-{partition}", logs.of(topic, partition))
+            rebuilt = restore(partition, logs, catalog)
+            yield from self._state_differences(partition, rebuilt, engine)
+
+    def _state_differences(
+        self, number: int, rebuilt: PartitionEngine, wanted: PartitionEngine
+    ) -> Iterator[str]:
+        for name in sorted(rebuilt.profiles.slots.keys() | wanted.profiles.slots.keys()):
+            if name not in rebuilt.profiles.slots or name not in wanted.profiles.slots:
+                yield f"state of {name!r} is missing, or there and should not be"
+                continue
+            found, right = _profile(rebuilt, name), _profile(wanted, name)
+            for field in EVENT_FIELDS if self._ticks else right:
+                if found[field] != right[field]:
+                    yield f"state of {name!r}: {field} is {found[field]} instead of {right[field]}"
+        if not self._ticks:
+            yield from _model_differences(number, rebuilt, wanted)
+
+
+def _profile(engine: PartitionEngine, name: str) -> dict[str, Any]:
+    """A profile's fields, with titles by name: their slots depend on how records were cut into batches."""
+    record = engine.profiles.records[engine.profiles.slots[name]]
+    fields = {field: record[field].tolist() for field in record.dtype.names}
+    fields["play_title"] = [engine.titles.names[slot] for slot in fields["play_title"]]
+    return fields
+
+
+def _model_differences(number: int, rebuilt: PartitionEngine, wanted: PartitionEngine) -> Iterator[str]:
+    """What the partition has learned of titles, rows and outcomes."""
+    for name in rebuilt.titles.slots.keys() | wanted.titles.slots.keys():
+        found, right = (
+            engine.titles.records[engine.titles.slots[name]].tolist() if name in engine.titles.slots else None
+            for engine in (rebuilt, wanted)
+        )
+        if found != right:
+            yield f"title {name!r} of partition {number}: {found} instead of {right}"
+    for field in wanted.table.dtype.names or ():
+        if rebuilt.table[field].tolist() != wanted.table[field].tolist():
+            yield f"{field} of partition {number} is {rebuilt.table[field]} instead of {wanted.table[field]}"
+    for learner, right_learner in ((rebuilt.quality, wanted.quality), (rebuilt.churn, wanted.churn)):
+        if (
+            learner.version != right_learner.version
+            or learner.weights.tolist() != right_learner.weights.tolist()
+        ):
+            yield f"the {learner.name} model of partition {number} has learned something else"
+
+
+def _comparable(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> Any:
+    """A record without what may differ: a dead letter's detail names the moment at which it was judged, and a
+    decision that time caused names the profile's last event as of the end of its batch.
+    """
+    if value is not None and b'"event_id":"tick-' in value:
+        value = EVENT_OF_SILENCE.sub(b"", value)
+    return key, value, tuple(header for header in headers if header[0] != "detail")
+
+
+def _sequence_differences(log: str, found: list[Entry], wanted: list[Any]) -> Iterator[str]:
+    if len(found) != len(wanted):
+        yield f"{log}: {len(found)} records instead of {len(wanted)}"
+    for entry, right in zip_longest(found, wanted):
+        seen = None if entry is None else _comparable(entry.key, entry.value, entry.headers)
+        if seen != (None if right is None else _comparable(*right)):
+            offset = "its end" if entry is None else entry.offset
+            yield f"{log} differs first at {offset}:\n  found   {seen}\n  instead {right}"
+            return
+
+
+def _version_differences(log: str, found: list[Entry]) -> Iterator[str]:
+    """Versions of a profile count 1, 2, ... in log order, and begin anew only behind a tombstone."""
+    last: dict[bytes | None, int] = defaultdict(int)
+    for entry in found:
+        if entry.value is None:
+            last[entry.key] = 0
+            continue
+        version = msgspec.json.decode(entry.value)["version"]
+        if version != last[entry.key] + 1:
+            yield f"{log}: version {version} of {entry.key!r} follows {last[entry.key]} ({entry.offset})"
+        last[entry.key] = version
+
+
+def _environ() -> dict[str, str]:
+    # A learn batch of 32 makes the few outcomes of a short scenario teach something.
+    return {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "FLYWHEEL_LOG_PREDICTIONS": "true",
+        "FLYWHEEL_LEARN_BATCH": "32",
+        "FLYWHEEL_CHURN_HORIZON_MS": str(3 * 3_600_000),
+    }
+
+
+def play(settings: Settings, seed: int, *, ticks: bool = False, bad_share: float = viewers.BAD_SHARE) -> Play:
+    """The worker without ticks and the exact oracle, or ``python -m streams worker`` itself and the other
+    one.
+    """
+    command = [sys.executable, "-m", "streams", "worker"]
+    if not ticks:
+        command = [sys.executable, str(Path(__file__).with_name("engine_worker.py"))]
+    prelude: list[Input] = viewers.subscriptions(random.Random(seed), settings)
+    return Play(
+        name="worker" if ticks else "engine",
+        command=command,
+        inputs=partial(viewers.inputs, bad_share=bad_share),
+        oracle=EngineOracle(ticks=ticks),
+        catalogs=viewers.catalogs(settings),
+        prelude=prelude,
+        environ=_environ(),
+    )
