@@ -111,7 +111,7 @@ def page_by_taste(taste: list[float], *, best_first: bool) -> tuple[str, ...]:
 
 
 def lived(best_first: bool) -> tuple[float, float, int]:
-    """Share of sessions with a click, mean place of clicks, and how many left, with the best or worst pages."""
+    """Share of sessions with a click, mean place of clicks, how many left, with the best or worst pages."""
     audience = crowd(profiles=80)
     events: list[dict[str, Any]] = []
     for _ in range(60):
