@@ -90,14 +90,14 @@ class Worker(Contender):
     """Ours: ``python -m streams worker``, with its metrics at hand."""
 
     def __init__(self, settings: Settings) -> None:
-        self._web = f"http://127.0.0.1:{loopback.free_port()}"
+        self.web = f"http://127.0.0.1:{loopback.free_port()}"
         environment = {
             f"{ENV_PREFIX}BROKERS": settings.brokers,
             f"{ENV_PREFIX}APP_ID": settings.app_id,
             f"{ENV_PREFIX}PARTITIONS": str(settings.partitions),
             f"{ENV_PREFIX}GUARANTEE": settings.guarantee,
             f"{ENV_PREFIX}WEB_HOST": "127.0.0.1",
-            f"{ENV_PREFIX}WEB_PORT": self._web.rsplit(":", 1)[1],
+            f"{ENV_PREFIX}WEB_PORT": self.web.rsplit(":", 1)[1],
         }
         super().__init__("worker", [sys.executable, "-m", "streams", "worker"], environment)
 
@@ -107,7 +107,7 @@ class Worker(Contender):
         while True:
             self.check()
             try:
-                with urllib.request.urlopen(f"{self._web}/readyz", timeout=5):
+                with urllib.request.urlopen(f"{self.web}/readyz", timeout=5):
                     return
             except (urllib.error.URLError, OSError) as error:
                 if time.monotonic() > deadline:
@@ -116,7 +116,7 @@ class Worker(Contender):
 
     def metrics(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Every sample by its name, then by its labels (sorted pairs)."""
-        with urllib.request.urlopen(f"{self._web}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.web}/metrics", timeout=30) as answer:
             text = answer.read().decode()
         found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
         for family in text_string_to_metric_families(text):

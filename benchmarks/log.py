@@ -10,8 +10,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import murmur2
 
 from benchmarks.events import Sent
-from streams import topics
-from streams.settings import Settings
 
 BATCH_BYTES = 512 * 1_024
 """Records written to one partition in one request; the broker takes 1 MB by default."""
@@ -30,19 +28,6 @@ async def create_topics(brokers: str, wanted: Sequence[NewTopic]) -> None:
         await admin.create_topics(list(wanted))
     finally:
         await admin.close()
-
-
-def contract_topics(settings: Settings) -> list[NewTopic]:
-    """Every topic of the contract and the worker's own, as ``flywheel topics`` lays them out."""
-    return [
-        NewTopic(
-            topic.name,
-            settings.partitions,
-            settings.replication,
-            topic_configs={"cleanup.policy": "compact" if topic.compacted else "delete"},
-        )
-        for topic in topics.catalogue(settings)
-    ]
 
 
 async def write(brokers: str, partitions: int, events: Iterable[Sent]) -> None:
