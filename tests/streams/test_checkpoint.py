@@ -289,7 +289,7 @@ def test_on_kafka_all_or_nothing_and_the_successor_fences(kafka: Any) -> None:
                 await first.commit(writes_of(3), dict.fromkeys(topics.INPUTS, 99))
             await _expect(settings, 2 * BATCH_RECORDS + 5, later)
             await second.commit(writes_of(1), dict.fromkeys(topics.INPUTS, 100))
-            await _expect(settings, 2 * BATCH_RECORDS + 6, {topic: 100 for topic in topics.INPUTS})
+            await _expect(settings, 2 * BATCH_RECORDS + 6, dict.fromkeys(topics.INPUTS, 100))
         finally:
             await first.close()
             await second.close()
