@@ -141,6 +141,7 @@ class Judge:
         probabilities: list[float] = []
         labels: list[bool] = []
         rates: list[float] = []
+        days: list[int] = []
         titles, missing, late = TitleRates(), 0, 0
         for shown, outcome_known in _in_order(self._outcomes.shown):
             title = shown.titles[0] if shown.titles else ""
@@ -152,13 +153,22 @@ class Judge:
                     probabilities.append(probability)
                     labels.append(shown.quality)
                     rates.append(titles.rate(title))
+                    days.append((shown.ts - self._first_ts) // DAY_MS + 1)
                 elif offset < 0:
                     missing += 1
                 else:
                     late += 1
         baselines = {"title_rate": prediction_quality(rates, labels)}
         ours = prediction_quality(probabilities, labels)
-        return {**ours, "without_prediction": missing, "predicted_too_late": late, "baselines": baselines}
+        by_day = {
+            str(day): prediction_quality(
+                [p for p, on in zip(probabilities, days, strict=True) if on == day],
+                [label for label, on in zip(labels, days, strict=True) if on == day],
+            )["auc"]
+            for day in sorted(set(days))
+        }
+        counts = {"without_prediction": missing, "predicted_too_late": late}
+        return {**ours, **counts, "auc_by_day": by_day, "baselines": baselines}
 
     def _judge_churn(self) -> dict[str, Any]:
         probabilities: list[float] = []

@@ -51,6 +51,10 @@ def _predictions(report: dict[str, Any], console: Console) -> None:
         simple_auc = quality["baselines"][simple]["auc"]
         table.add_row(name, *figures, f"{quality['n']:,}", f"{_figure(simple_auc)} ({simple})")
     console.print(table)
+    by_day = report["long_view"]["auc_by_day"]
+    if by_day:
+        days = ", ".join(f"{_figure(auc)} (day {day})" for day, auc in by_day.items())
+        console.print(f"AUC of quality plays by day of the log: {days}")
 
 
 def _figure(value: float | None) -> str:

