@@ -20,7 +20,7 @@ from streams.decisions.churn import (
     linear_probability,
     mature_labels,
 )
-from streams.decisions.ordering import arrange, movable, propensity, reorder
+from streams.decisions.ordering import arrange, movable, page_gain, propensity, sort_rows
 from streams.decisions.demand import decay_demand, demand_scores, demand_terms
 from streams.decisions.rows import (
     base_rate,
@@ -261,7 +261,7 @@ def predict(
     else:
         probability = scratch.answer[0]
         cursor[ANSWERED] = 0
-    place = place_for_impression(p, row, partition, quality, scratch.weights)
+    place = place_for_impression(p, row, columns.ts[i], partition, quality, scratch.weights)
     await_outcome(p, place, row, position, columns.ts[i], features, probability)
     if parameters.log_predictions:
         n = outbox.n[1]
@@ -296,8 +296,10 @@ def decide_rows(
     for row in range(p.ordered, n):  # rows that came since stand last
         p.order[row] = row
     before = np.int64(p.shown_n)
-    margin = parameters.row_margin if p.row_version > 0 else 0.0
-    reorder(p.order, n, scratch.scores, margin)
+    sort_rows(scratch.scores, n, p.order, scratch.page)
+    if p.row_version == 0 or page_gain(scratch.scores, n, p.order, scratch.page) > parameters.page_margin:
+        for k in range(n):
+            p.order[k] = scratch.page[k]
     p.ordered = n
     length = arrange(p.order, n, pages.active, pages.pins, -1, scratch.page)
     explored = p.explore_row - 1

@@ -134,7 +134,7 @@ class PartitionEngine:
             churn_step=settings.churn_step,
             idle_expiry_ms=settings.idle_expiry_ms,
             sweep_every_ms=MINUTE_MS,
-            row_margin=settings.row_margin,
+            page_margin=settings.page_margin,
             explore_share=settings.explore_share,
             seed=settings.seed,
             learning=settings.learning,

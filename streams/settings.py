@@ -81,8 +81,8 @@ class Settings:
     """Seed of all randomness (exploration)."""
     explore_share: float = 0.05
     """Share of sessions whose page shows one row higher than its score earns."""
-    row_margin: float = 0.10
-    """A row overtakes the one above it only when its score (log-odds) is larger by this: the hysteresis of the page."""
+    page_margin: float = 0.002
+    """A page is reordered when the new order is worth this much more (expected DCG of the next quality play): its hysteresis."""
     quality_seconds: float = 120.0
     """A play is a quality play when truly watched for this long..."""
     quality_share: float = 0.5
@@ -117,9 +117,13 @@ class Settings:
             )
         for name in ("partitions", "replication", "checkpoint_records", "learn_batch", "max_poll_records"):
             if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}: set {ENV_PREFIX}{name.upper()} to 1 or more")
+                raise ConfigurationError(
+                    f"{name} is {getattr(self, name)}: set {ENV_PREFIX}{name.upper()} to 1 or more"
+                )
         if not 0 <= self.explore_share < 1:
-            raise ConfigurationError(f"explore_share is {self.explore_share}: set it to at least 0 and less than 1")
+            raise ConfigurationError(
+                f"explore_share is {self.explore_share}: set it to at least 0 and less than 1"
+            )
         if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
             raise ConfigurationError("heartbeat_interval_ms must be at most a third of session_timeout_ms")
         if self.checkpoint_interval_ms >= self.transaction_timeout_ms:
@@ -150,7 +154,9 @@ def _parse(name: str, kind: Any, text: str) -> Any:
     try:
         return kind(text)
     except ValueError as error:
-        raise ConfigurationError(f"{ENV_PREFIX}{name.upper()} is {text!r}: it must be a {kind.__name__}") from error
+        raise ConfigurationError(
+            f"{ENV_PREFIX}{name.upper()} is {text!r}: it must be a {kind.__name__}"
+        ) from error
 
 
 def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -55,5 +55,10 @@ def catalogue(settings: Settings) -> tuple[Topic, ...]:
         Topic(AUDIENCE_DEMAND, "tag and region", True, "decayed demand"),
         Topic(DEAD_LETTERS, "as received", False, "records that could not be taken, with the reason"),
         Topic(settings.state_topic, "internal", True, "state changelog: profiles, title statistics, models"),
-        Topic(settings.predictions_topic, "profile", False, "predictions at the time they were made (off by default)"),
+        Topic(
+            settings.predictions_topic,
+            "profile",
+            False,
+            "predictions at the time they were made (off by default)",
+        ),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
+from streams.profiles.clock import FAST_MS, MONTH_MS, advance_demand, remaining
 from streams.profiles.layout import DEMAND_TERMS, MAX_ROWS, RowStat
 from streams.profiles.parameters import Array, Floats
 
@@ -121,8 +122,8 @@ def learn_demand(partition: Array, n: int, row: int, terms: Floats, scores: Floa
 
 
 @compiled
-def count_quality_play(p: Array, partition: Array, n: int, row: int, fast: float) -> None:
-    """Count a quality play in ``row`` for everybody and for the profile (after it was learned)."""
+def count_quality_play(p: Array, partition: Array, n: int, row: int, ts: int) -> None:
+    """Count a quality play in ``row`` at ``ts`` for everybody and for the profile (after it was learned)."""
     own = 0.0
     for i in range(n):
         own += p.rows[i, PLAYS]
@@ -135,20 +136,22 @@ def count_quality_play(p: Array, partition: Array, n: int, row: int, fast: float
     if p.last_play > 0:
         partition.after_play[p.last_play - 1, row] += 1.0
     p.last_quality = row + 1
-    count_interest(p, partition, row, 1.0, fast)
+    count_interest(p, partition, row, 1.0, ts)
 
 
 @compiled
-def count_play(p: Array, row: int, slow: float) -> None:
+def count_play(p: Array, row: int, ts: int) -> None:
     """Count a play of ``row``, good or bad, once its outcome is known (before, it would tell its own outcome)."""
-    p.rows[row, PLAYS] += slow
+    advance_demand(p, ts)
+    p.rows[row, PLAYS] += np.float32(remaining(float(p.demand_ts - ts), MONTH_MS))
     p.last_play = row + 1
 
 
 @compiled
-def count_interest(p: Array, partition: Array, row: int, amount: float, fast: float) -> None:
+def count_interest(p: Array, partition: Array, row: int, amount: float, ts: int) -> None:
     """Count interest in ``row`` worth ``amount`` quality plays (a rewind, a like, a search that led to it)."""
-    p.rows[row, PLAYS_FAST] += amount * fast
+    advance_demand(p, ts)
+    p.rows[row, PLAYS_FAST] += np.float32(amount * remaining(float(p.demand_ts - ts), FAST_MS))
     partition.share[row] += amount
     partition.recent[row] += amount
 

@@ -24,19 +24,31 @@ def chance(key: int, counter: int, seed: int) -> float:
 
 
 @compiled
-def reorder(order: Array, n: int, scores: Floats, margin: float) -> None:
-    """Sort ``order[:n]`` by score, best first, where a row overtakes the one above it only by more than ``margin``.
-
-    An insertion sort of the standing order: rows whose scores are within the margin stay as they are, which is what keeps a page from
-    jumping. With margin 0 it is a stable sort.
-    """
-    for i in range(1, n):
-        row = order[i]
+def sort_rows(scores: Floats, n: int, standing: Array, best: Array) -> None:
+    """Fill ``best[:n]`` with the rows by score, best first; equal scores keep the order of ``standing``."""
+    for i in range(n):
+        row = standing[i]
         j = i
-        while j > 0 and scores[row] > scores[order[j - 1]] + margin:
-            order[j] = order[j - 1]
+        while j > 0 and scores[row] > scores[best[j - 1]]:
+            best[j] = best[j - 1]
             j -= 1
-        order[j] = row
+        best[j] = row
+
+
+@compiled
+def page_gain(scores: Floats, n: int, standing: Array, best: Array) -> float:
+    """What the order ``best`` is worth over the standing one: the expected gain in DCG of the next quality play.
+
+    ``scores`` are log shares up to a constant, so their softmax says in which row the next quality play falls.
+    """
+    total = 0.0
+    for q in range(n):
+        total += np.exp(scores[q] - scores[best[0]])
+    gain = 0.0
+    for place in range(n):
+        discount = 1.0 / np.log2(place + 2.0)
+        gain += discount * (np.exp(scores[best[place]] - scores[best[0]]) - np.exp(scores[standing[place]] - scores[best[0]]))
+    return gain / total
 
 
 @compiled

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
+from streams.profiles.clock import advance_outcomes
 from streams.profiles.layout import MAX_POSITIONS, MAX_ROWS, RowStat
 from streams.profiles.parameters import Array, Floats, Models, Pages, Scratch
 
@@ -82,7 +83,7 @@ def row_features(
     )
     out[3] = log_odds(row_rate(partition, row, base)) - log_base
     out[4] = appeal
-    out[5] = log_at - log_base
+    out[5] = log_at - log_odds(PRIOR_RATE)  # against a constant, so that it carries the overall level too
     out[6] = np.log1p(p.seen) - 1.0
     out[7] = p.watch / (p.seen + PROFILE_PRIOR)
     here = partition.row_position_seen[row, position]
@@ -92,9 +93,10 @@ def row_features(
 
 @compiled
 def count_outcome(
-    p: Array, partition: Array, row: int, position: int, label: int, month: float, hour: float
+    p: Array, partition: Array, row: int, position: int, label: int, ts: int, month: float, hour: float
 ) -> None:
     """An impression's outcome is known: count it in every rate. ``month`` and ``hour`` are the weights of a late event."""
+    advance_outcomes(p, ts)
     p.rows[row, SEEN] += month
     p.seen += month
     p.seen_hour += hour

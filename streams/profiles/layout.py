@@ -19,14 +19,14 @@ LAYOUT_VERSION = 1
 
 MAX_ROWS = 32
 """Rows a home page may choose from. 4 float32 per row and profile: 512 bytes of a profile."""
-DEDUP_EVENTS = 24
-"""Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 24 events counts once."""
+DEDUP_EVENTS = 20
+"""Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 20 events counts once."""
 PLAYBACKS = 3
 """Playbacks open at once per profile (more than one screen); the one silent for longest gives way to a fourth."""
-INTERVALS = 6
-"""Played intervals kept per open playback; a seventh closes the gap between the two nearest (counted as not watched)."""
-PENDING = 10
-"""Impressions of a profile that await their outcome; an eleventh resolves the oldest as ignored."""
+INTERVALS = 4
+"""Played intervals kept per open playback; a fifth closes the gap between the two nearest (counted as not watched)."""
+PENDING = 8
+"""Impressions of a profile that await their outcome; a ninth resolves the oldest as ignored."""
 SNAPSHOTS = 3
 """Churn predictions of a profile that await their label; a new one every horizon / SNAPSHOTS at most."""
 HALF_LIVES_DAYS = (1.0, 7.0, 30.0)
@@ -140,6 +140,8 @@ PROFILE = np.dtype(
         ("pending_x", "i2", (PENDING, len(QUALITY_FEATURES))),
         # rows
         ("rows", "f4", (MAX_ROWS, len(RowStat))),
+        ("demand_ts", "i8"),  # QUALITY_FAST and PLAYS are as of this time
+        ("outcome_ts", "i8"),  # SEEN and QUALITY
         ("seen", "f4"),  # impressions with a known outcome, and those that led to a quality play: 30 days
         ("quality", "f4"),
         ("seen_hour", "f4"),  # the same with a half-life of an hour

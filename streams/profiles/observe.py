@@ -38,7 +38,7 @@ from streams.events.kinds import (
     SUBSCRIPTION_STARTED,
     TRAILER_VIEW,
 )
-from streams.profiles.clock import FAST, MONTH, advance, count
+from streams.profiles.clock import MONTH, advance, count
 from streams.profiles.layout import DEDUP_EVENTS, OTHER_ROW, PLAYBACKS, Counter
 from streams.profiles.outcomes import Examples, impression_of, resolve, resolve_expired, resolve_ignored
 from streams.profiles.parameters import Array, Columns, Floats, Models, Pages, Parameters, Scratch
@@ -140,7 +140,7 @@ def observe(
     p.active_ts = max(p.active_ts, ts)
     observe_life(p, ts, False, parameters)
     if observe_session(p, kind, ts, previous_ts, weights, parameters):
-        resolve_ignored(p, partition, examples, weights)
+        resolve_ignored(p, ts, partition, examples, weights)
         p.explore_row = 0
         active = pages.active_n
         if active > 0 and chance(p.key_hash, 2 * p.sessions, parameters.seed) < parameters.explore_share:
@@ -170,17 +170,17 @@ def observe(
         count(p, SEARCHES, 1.0, weights)
         p.open_search = 1
         if row >= 0:
-            count_interest(p, partition, row, SEARCH_CREDIT, weights[FAST])
+            count_interest(p, partition, row, SEARCH_CREDIT, ts)
             needs |= DECIDE_ROWS
     elif kind == RATING:
         count(p, RATINGS, 1.0, weights)
         if row >= 0:
-            count_interest(p, partition, row, max(0.0, columns.a[i]) * LIKE_CREDIT, weights[FAST])
+            count_interest(p, partition, row, max(0.0, columns.a[i]) * LIKE_CREDIT, ts)
             needs |= DECIDE_ROWS
     elif kind == LIST_ADD:
         count(p, LIST_CHANGES, 1.0, weights)
         if row >= 0:
-            count_interest(p, partition, row, LIST_CREDIT, weights[FAST])
+            count_interest(p, partition, row, LIST_CREDIT, ts)
             needs |= DECIDE_ROWS
     elif kind == LIST_REMOVE:
         count(p, LIST_CHANGES, 1.0, weights)
@@ -189,7 +189,7 @@ def observe(
     elif kind == TRAILER_VIEW:
         count(p, TRAILERS, 1.0, weights)
     elif kind == SESSION_END:
-        resolve_ignored(p, partition, examples, weights)
+        resolve_ignored(p, ts, partition, examples, weights)
         p.explore_row = 0
         needs |= DECIDE_CHURN
     return needs
@@ -242,7 +242,7 @@ def observe_playback(
             if p.play_ts[j] < p.play_ts[k]:
                 k = j
         if p.play_id[k] != 0:
-            needs |= end_playback(p, k, partition, examples, weights)
+            needs |= end_playback(p, k, ts, partition, examples, weights)
         open_playback(p, k, playback, title, row + 1, start_s, duration_s, ts)
         p.open_search = 0
         if kind == PLAYBACK_START:
@@ -278,14 +278,14 @@ def observe_playback(
                 demand_scores(partition, pages.n, scratch.terms, scratch.scores)
                 if parameters.learning:
                     learn_demand(partition, pages.n, row, scratch.terms, scratch.scores)
-                count_quality_play(p, partition, pages.n, row, weights[FAST])
-                count_play(p, row, weights[MONTH])
+                count_quality_play(p, partition, pages.n, row, ts)
+                count_play(p, row, ts)
             titles[p.play_title[k]].quality += 1.0
             dirty_title[p.play_title[k]] = 1
             j = p.play_pending[k] - 1
             if j >= 0:
-                resolve(p, j, 1, partition, examples, weights)
-            resolve_ignored(p, partition, examples, weights)
+                resolve(p, j, 1, ts, partition, examples, weights)
+            resolve_ignored(p, ts, partition, examples, weights)
 
     if kind == PLAYBACK_RESUME:
         p.play_playing[k] = 1
@@ -296,29 +296,29 @@ def observe_playback(
         if columns.b[i] < columns.a[i]:
             count(p, REWINDS, 1.0, weights)
             if p.play_row[k] > 0:
-                count_interest(p, partition, p.play_row[k] - 1, REWIND_CREDIT, weights[FAST])
+                count_interest(p, partition, p.play_row[k] - 1, REWIND_CREDIT, ts)
                 needs |= DECIDE_ROWS
         if ts >= p.play_ts[k]:
             p.play_position_s[k] = columns.b[i]
     elif kind == PLAYBACK_STOP or kind == PLAYBACK_SKIP or kind == PLAYBACK_COMPLETE:
         if kind == PLAYBACK_COMPLETE:
             count(p, COMPLETES, 1.0, weights)
-        needs |= end_playback(p, k, partition, examples, weights)
+        needs |= end_playback(p, k, ts, partition, examples, weights)
     return needs
 
 
 @compiled
-def end_playback(p: Array, k: int, partition: Array, examples: Examples, weights: Floats) -> int:
+def end_playback(p: Array, k: int, ts: int, partition: Array, examples: Examples, weights: Floats) -> int:
     """A playback ended: without a quality play its impression was abandoned."""
     needs = 0
     j = p.play_pending[k] - 1
     if j >= 0:
-        resolve(p, j, 0, partition, examples, weights)
+        resolve(p, j, 0, ts, partition, examples, weights)
         needs = DECIDE_ROWS
     if p.play_position[k] > 0:
         count_watched(p, partition, p.play_position[k] - 1, p.play_watched_s[k], weights[MONTH])
     if p.play_quality[k] == 0 and 0 < p.play_row[k] < OTHER_ROW + 1:
-        count_play(p, p.play_row[k] - 1, weights[MONTH])
+        count_play(p, p.play_row[k] - 1, ts)
         needs = DECIDE_ROWS
     close_playback(p, k)
     return needs

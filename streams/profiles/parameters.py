@@ -23,7 +23,7 @@ class Parameters(NamedTuple):
     churn_step: float
     idle_expiry_ms: int
     sweep_every_ms: int
-    row_margin: float
+    page_margin: float
     explore_share: float
     seed: int
     learning: bool
