@@ -22,7 +22,7 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 
-from streams import guarantee, topics
+from streams import guarantee, logs, topics
 from streams.agents import Assignment, EngineFactory
 from streams.catalogs import Catalogs, Put
 from streams.checkpoint import AtLeastOnceCheckpoint, Checkpoint, TransactionalCheckpoint
@@ -122,7 +122,7 @@ class FlywheelApp(faust.App):
 
     async def on_first_start(self) -> None:
         await super().on_first_start()
-        _set_root_level(self.settings)
+        logs.settle(self.settings.log_level)
         try:
             self._guarantee = await guarantee.settle(self.settings)
         except FlywheelError as error:
@@ -220,14 +220,6 @@ class FlywheelApp(faust.App):
 
 async def _at_once() -> None:
     """There is nothing to wait for."""
-
-
-def _set_root_level(settings: Settings) -> None:
-    """Undo Faust's ``-l warn``, which sets the root logger to DEBUG for its spinner: 11 % of all time went
-    there."""
-    logging.getLogger().setLevel(settings.log_level.upper())
-    for chatty in ("aiokafka", "faust", "mode"):
-        logging.getLogger(chatty).setLevel(max(logging.getLogger().level, logging.WARNING))
 
 
 def _end_process_after(seconds: float, code: int) -> None:
