@@ -22,7 +22,7 @@ TITLES_PER_ROW = 40
 ITEMS_SHOWN = 3
 """Titles that come into view with a row."""
 ACTIVE_SHARE = 0.1
-"""Share of the profiles in a session at the same moment."""
+"""Share of the profiles in a session at the same moment, unless said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,14 @@ def _session(profile: _Profile, run: str, start_ms: int, dice: random.Random) ->
 
 
 def generate(
-    count: int, *, profiles: int, start_ms: int, seed: int = 1, first_profile: int = 0, run: str = "a"
+    count: int,
+    *,
+    profiles: int,
+    start_ms: int,
+    seed: int = 1,
+    first_profile: int = 0,
+    run: str = "a",
+    active_share: float = ACTIVE_SHARE,
 ) -> list[Sent]:
     """``count`` records of ``profiles`` viewers in time order, from ``start_ms`` (ms since epoch) on.
 
@@ -167,7 +174,7 @@ def generate(
     active: list[tuple[int, int, Sent, Iterator[Sent]]] = []
     ticket = itertools.count()
     now = start_ms
-    for start in range(max(1, int(profiles * ACTIVE_SHARE))):
+    for start in range(max(1, int(profiles * active_share))):
         _enter(active, waiting, viewers, start_ms + start * 37 % 60_000, run, dice, next(ticket))
     while len(made) < count:
         now, _, sent, rest = heapq.heappop(active)

@@ -52,6 +52,7 @@ MEANING = {
     "stock_peak_memory_bytes": "peak memory, Faust + River, bytes",
     "bytes_per_profile": "bytes a profile (growth of the process)",
     "column_bytes_per_profile": "bytes a profile (columns alone)",
+    "profiles_added": "profiles added for that measurement",
     "recovery_records": "changelog records read back",
     "recovery_seconds": "seconds to read them back",
     "recovery_records_per_second": "recovery, records/s",
