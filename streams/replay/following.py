@@ -96,16 +96,17 @@ class Follower:
         ends: Mapping[TopicPartition, int],
         check: Callable[[], None],
         progress: Callable[[int, int], None],
+        first_move_s: float = 0.0,
     ) -> None:
         """Wait until the worker has consumed the inputs up to ``ends`` (as :class:`Publisher` counts them),
         and everything it emitted has been read.
 
         ``check`` is called while waiting and may raise (the worker died); ``progress`` gets the sum of its
-        positions and that of ``ends``.
+        positions and that of ``ends``. A worker that has yet to start gets at least ``first_move_s``.
         """
         ends = {tp: end for tp, end in ends.items() if tp.topic in INPUTS}
         total = sum(ends.values())
-        patience = _Patience(self._settings.stall_deadline_ms / 1000)
+        patience = _Patience(self._settings.stall_deadline_ms / 1000, first_move_s)
         while True:
             self._check_reading()
             check()
@@ -182,18 +183,21 @@ class Follower:
 
 
 class _Patience:
-    """Raises ``StalledError`` when what it sees has not moved for too long."""
+    """Raises ``StalledError`` when what it sees has not moved for too long, or has not begun to for
+    ``first_s``.
+    """
 
-    def __init__(self, deadline_s: float) -> None:
+    def __init__(self, deadline_s: float, first_s: float = 0.0) -> None:
         self._deadline_s = deadline_s
-        self._seen = -1
+        self._allowed_s = max(deadline_s, first_s)
+        self._seen: int | None = None
         self._since = 0.0
 
     def see(self, value: int, what: str) -> None:
         now = asyncio.get_running_loop().time()
-        if value != self._seen:
+        if self._seen is None:
             self._seen, self._since = value, now
-        elif now - self._since > self._deadline_s:
-            raise StalledError(
-                f"{what}, and has not moved for {self._deadline_s:.0f} s: is a worker running?"
-            )
+        elif value != self._seen:
+            self._seen, self._since, self._allowed_s = value, now, self._deadline_s
+        elif now - self._since > self._allowed_s:
+            raise StalledError(f"{what}, and has not moved for {self._allowed_s:.0f} s: is a worker running?")

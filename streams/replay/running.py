@@ -31,6 +31,10 @@ from streams.settings import ENV_PREFIX, Settings, load
 from streams.topics import ROW_CATALOG
 from streams.worker_process import WorkerProcess
 
+FIRST_MOVE_S = 300.0
+"""A worker of its own may take this long to its first checkpoint: its first start on a machine compiles the
+engine's loop, which takes a minute and more where cores are few or busy.
+"""
 CATALOG_SETTLE_S = 3.0
 """A worker that is already running gets this long to read new catalogs before events name them."""
 
@@ -122,6 +126,7 @@ async def _publish_and_judge(
                 publisher.ends,
                 worker.check if worker is not None else lambda: None,
                 lambda done, total: progress.update(consumed, completed=done, total=total),
+                FIRST_MOVE_S if worker is not None else 0.0,
             )
         seconds = time.perf_counter() - began
     finally:
