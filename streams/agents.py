@@ -118,13 +118,11 @@ class Assignment:
             self.partitions[number] = partition
             self._saving[number] = asyncio.create_task(self._save(partition), name=f"save-{number}")
             await self._consumer().place(number, recovered.positions)
-        except asyncio.CancelledError:
-            if number not in self.partitions:
-                await checkpoint.close()
-            raise
         except (FlywheelError, KafkaError) as error:
             self._fail(error)
         finally:
+            if number not in self.partitions:  # never opened: cancelled, or failed
+                await checkpoint.close()
             self.opening.pop(number, None)
 
     async def _save(self, partition: Partition) -> None:

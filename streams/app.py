@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -97,6 +99,8 @@ class FlywheelApp(faust.App):
             stream_wait_empty=False,
             stream_recovery_delay=0.0,
             store="memory://",
+            datadir=Path(tempfile.gettempdir())
+            / f"{settings.app_id}-faust",  # Faust makes it, and leaves it empty
             web_enabled=False,
             worker_redirect_stdouts=False,
         )
@@ -183,7 +187,8 @@ class FlywheelApp(faust.App):
         log.critical("worker ends: %s: %s", type(error).__name__, error)
         self.observer.on_event("failed", type(error).__name__)
         _end_process_after(FAILURE_GRACE_S, 1)
-        self._crashing = asyncio.ensure_future(self.crash(error))
+        root = self.beacon.root
+        self._ending = asyncio.ensure_future((self if root is None else root.data).stop())
 
     async def on_stop(self) -> None:
         _end_process_after(self.settings.shutdown_deadline_ms / SECOND_MS + END_GRACE_S, 1)
@@ -194,6 +199,12 @@ class FlywheelApp(faust.App):
         except (FlywheelError, KafkaError) as error:
             self.fail(error)
         await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        if self.failure is not None:
+            # Only now, when everything has stopped in order: it is what gives Faust's worker its exit code.
+            await self.crash(self.failure)
 
     # --- status --------------------------------------------------------------------------------------------
 
