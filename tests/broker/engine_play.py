@@ -13,8 +13,8 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import zip_longest
+from functools import cache, partial
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import msgspec
 
 from streams import topics
 from streams.pipeline import PartitionEngine, create_engine
-from streams.settings import Settings
+from streams.settings import Settings, load
 from streams.state.catalog import Catalog
 from streams.transport.batch import RecordBatch
 from tests.broker import viewers
@@ -45,6 +45,20 @@ EVENT_FIELDS = (
     "subscription",
 )
 """Fields of a profile that only its own events change, whatever the clock says."""
+
+
+@cache
+def warm() -> None:
+    """Let the engine compile its loop (a minute, once per change of the code), so that no worker is killed
+    over it.
+    """
+    settings = load({})
+    logs = Logs(settings, {topic: [] for topic in (*topics.CATALOGS, *topics.INPUTS)})
+    events = islice(viewers.inputs(random.Random(0), settings), 200)
+    for number, item in enumerate([*viewers.subscriptions(random.Random(0), settings, 10), *events]):
+        now_ms = int(time.time() * 1_000)
+        logs.topics[item.topic].append(Entry(0, number, now_ms, item.key, item.value, ()))
+    recompute(0, logs, _catalog(settings, logs))
 
 
 def _catalog(settings: Settings, logs: Logs) -> Catalog:

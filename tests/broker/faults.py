@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streams.brokers.apache_kafka import ApacheKafka
 from tests.broker.scenario import Scenario
+from tests.broker.workers import Worker
 
 RATE = 2_000.0
 """Events per second of a steady flow: far below what a worker does, so that it is always in the middle of
@@ -27,12 +29,14 @@ async def kills(scenario: Scenario, times: int = 10) -> None:
         worker.start()
     scenario.flow(RATE)
     await scenario.progress()
-    for _ in range(times):
+    for number in range(times):
         worker = workers[0] if scenario.rng.random() < 0.7 else workers[1]
+        if number % 3:  # two of three hit a worker at work, the third one that may still be starting
+            await scenario.at_work(worker)
+        await scenario.pause(0.0, 3.0)
         worker.kill()
         worker.start()
-        await scenario.progress()
-        await scenario.pause(0.0, 4.0)
+    await scenario.progress()
     await scenario.settle()
 
 
@@ -65,8 +69,8 @@ async def freezes(scenario: Scenario, times: int = 2) -> None:
     other.start()
     scenario.flow(RATE)
     for _ in range(times):
-        await scenario.progress()
-        await scenario.pause(2.0, 4.0)
+        await scenario.at_work(frozen)
+        await scenario.pause(0.5, 3.0)
         frozen.signal(signal.SIGSTOP)
         await scenario.pause(session_s + 2.0, session_s + 4.0)
         await scenario.progress()
@@ -76,7 +80,11 @@ async def freezes(scenario: Scenario, times: int = 2) -> None:
 
 
 async def replaced_while_frozen(scenario: Scenario) -> None:
-    """The supervisor starts a new worker in a frozen one's slot; the frozen one wakes up beside it."""
+    """The supervisor starts a new worker in a frozen one's slot; the frozen one wakes up beside it.
+
+    Two processes with one name then take the partitions from each other until one is gone: which one ends is
+    not the point.
+    """
     frozen = scenario.worker("frozen", FLYWHEEL_WORKER_SLOT="a")
     successor = scenario.worker("successor", FLYWHEEL_WORKER_SLOT="a")
     frozen.start()
@@ -86,7 +94,7 @@ async def replaced_while_frozen(scenario: Scenario) -> None:
     frozen.signal(signal.SIGSTOP)
     frozen.wanted = False  # whatever it does when it wakes up, nobody starts it again
     successor.start()
-    await scenario.progress()
+    await scenario.at_work(successor)
     await scenario.pause(0.5, 2.0)
     frozen.signal(signal.SIGCONT)
     await scenario.pause(2.0, 4.0)
@@ -104,15 +112,18 @@ async def joins(scenario: Scenario) -> None:
     await scenario.progress()
     for _ in range(2):
         second.start()
-        await scenario.pause(3.0, 7.0)
+        await scenario.at_work(second)
+        await scenario.pause(0.0, 2.0)
         await scenario.stop(second)
         await scenario.progress()
     second.start()
-    await scenario.pause(3.0, 7.0)
+    await scenario.at_work(second)
+    await scenario.pause(0.0, 2.0)
     second.kill()
     await scenario.progress()
     second.start()
-    await scenario.pause(3.0, 6.0)
+    await scenario.at_work(second)
+    await scenario.pause(0.0, 2.0)
     await scenario.stop(first)
     await scenario.progress()
     await scenario.settle()
@@ -124,21 +135,23 @@ async def kills_during_recovery(scenario: Scenario, changelog: int = 40_000, tim
     worker.start()
     await scenario.burst(changelog)
     await scenario.caught_up()
-    clock = asyncio.get_running_loop()
     scenario.flow(RATE / 4)
-    worker.kill()
-    begin = clock.time()
-    worker.start()
-    await scenario.progress()
-    whole = (
-        clock.time() - begin
-    )  # from start to the first commit: what a recovery takes on this machine today
     for _ in range(times):
         worker.kill()
         worker.start()
-        await scenario.pause(0.4 * whole, 1.0 * whole)
+        await scenario.until(_assigned(worker), "the worker gets no partitions")
+        await scenario.pause(0.0, 0.5)
     await scenario.progress()
     await scenario.settle()
+
+
+def _assigned(worker: Worker) -> Callable[[], Awaitable[bool]]:
+    """Whether it has begun to rebuild what the group gave it."""
+
+    async def assigned() -> bool:
+        return worker.has_said("assigned partitions") or worker.code is not None
+
+    return assigned
 
 
 async def broker_deaths(scenario: Scenario, kafka: ApacheKafka, times: int = 2) -> None:

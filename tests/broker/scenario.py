@@ -38,6 +38,8 @@ POLL_S = 0.2
 FLOW_CHUNK = 200
 """Records written at once by a steady flow."""
 DIFFERENCES_SHOWN = 12
+AT_WORK = " stands at "
+"""What a worker logs of every partition that it has rebuilt (``streams.agents``)."""
 
 
 @dataclass(slots=True)
@@ -170,6 +172,14 @@ class Scenario:
             return await self._position.total() > before
 
         await self.until(more, "nothing is committed")
+
+    async def at_work(self, worker: Worker) -> None:
+        """Wait until a worker that was started has rebuilt a partition (or has ended)."""
+
+        async def ready() -> bool:
+            return worker.has_said(AT_WORK) or worker.code is not None
+
+        await self.until(ready, f"{worker.name} does not get to work")
 
     async def lag(self) -> int:
         """Records written and not yet committed as read."""

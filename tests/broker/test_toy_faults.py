@@ -44,7 +44,7 @@ def test_freezes(kafka: ApacheKafka, tmp_path: Path) -> None:
 
 
 def test_replaced_while_frozen(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 4, faults.replaced_while_frozen)
+    run(kafka, tmp_path, 4, faults.replaced_while_frozen, may_exit=True)
 
 
 def test_joins(kafka: ApacheKafka, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def run(
     **options: Any,
 ) -> None:
     """Play a fault to its end and judge it."""
+    engine_play.warm()
 
     async def play() -> None:
         async with Scenario(
@@ -56,7 +57,7 @@ def test_frozen_past_its_session(kafka: ApacheKafka, tmp_path: Path) -> None:
 
 
 def test_replaced_while_frozen(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 104, faults.replaced_while_frozen)
+    run(kafka, tmp_path, 104, faults.replaced_while_frozen, may_exit=True)
 
 
 def test_second_worker_joins_leaves_and_dies(kafka: ApacheKafka, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class Worker:
         self._command = list(command)
         self._environ = dict(environ)
         self._process: subprocess.Popen[bytes] | None = None
+        self._begin = 0
 
     @property
     def code(self) -> int | None:
@@ -68,6 +69,7 @@ class Worker:
         with self.log.open("ab") as output:
             output.write(f"=== start {time.strftime('%H:%M:%S')}\n".encode())
             output.flush()
+            self._begin = output.tell()
             self._process = subprocess.Popen(
                 self._command,
                 env={**os.environ, **self._environ},
@@ -100,6 +102,12 @@ class Worker:
         stop = Stop(self.name, self.code, time.monotonic() - begin)
         self.kill()
         return stop
+
+    def has_said(self, words: str) -> bool:
+        """Whether these words stand in its log since its last start."""
+        with self.log.open("rb") as said:
+            said.seek(self._begin)
+            return words.encode() in said.read()
 
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-LAST_WORDS:] if self.log.exists() else ""
