@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams import topics
 from streams.checkpoint import Checkpoint
 from streams.engine import Engine
-from streams.errors import CheckpointError, FencedError, FlywheelError, InvariantError, PositionError
+from streams.errors import FencedError, InvariantError, PositionError, RecoveryError
 from streams.partition import Observer, Partition
 from streams.recovery import recover
 from streams.settings import Settings
@@ -118,7 +119,7 @@ class Assignment:
             self.partitions[number] = partition
             self._saving[number] = asyncio.create_task(self._save(partition), name=f"save-{number}")
             await self._consumer().place(number, recovered.positions)
-        except (FlywheelError, KafkaError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, without this partition the worker ends
             self._fail(error)
         finally:
             if number not in self.partitions:  # never opened: cancelled, or failed
@@ -128,7 +129,7 @@ class Assignment:
     async def _save(self, partition: Partition) -> None:
         try:
             await partition.run()
-        except FlywheelError as error:
+        except Exception as error:  # noqa: BLE001 - an engine that cannot be drained is as bad as a broken checkpoint
             if self.partitions.get(partition.number) is partition:  # else: being closed, which reports it
                 self._fail(error)
 
@@ -172,14 +173,22 @@ class Assignment:
     # --- at work -------------------------------------------------------------------------------------------
 
     async def take(self, batch: FetchedBatch) -> None:
-        """Apply one batch, or seek when it does not follow. Raises ``CheckpointError`` when the partition is
-        broken."""
+        """Apply one batch, or seek when it does not follow.
+
+        Raises ``CheckpointError`` when the partition is broken, ``RecoveryError`` when the log is shorter
+        than what was applied.
+        """
         partition = self.partitions.get(batch.partition)
         if partition is None or batch.rewinds < self._consumer().rewinds(batch.topic, batch.partition):
             # Fetched before a revocation or a seek: nothing is lost, as placing begins where the partition
             # stands.
             self._observer.on_dropped(batch.partition, batch.topic, len(batch.records))
             return
+        here = partition.next[batch.topic]
+        if batch.start == batch.end < here:  # how the fetcher shows where a log begins that lacks its cursor
+            raise RecoveryError(
+                f"{batch.topic}-{batch.partition} does not hold position {here}: it was created anew or cut"
+            )
         try:
             began = time.perf_counter()
             applied = partition.apply(batch, wall_clock_ms())
@@ -193,7 +202,12 @@ class Assignment:
     async def _rewind(self, partition: Partition, topic: str) -> None:
         """Send the consumer to where the partition stands, or to the log's beginning if that place is
         deleted."""
-        (beginning,) = (await self._earliest(topic, partition.number)).values()
+        try:
+            tp = TopicPartition(topic, partition.number)
+            beginning = (await self._consumer().earliest_offsets(tp))[tp]
+        except KafkaError as error:  # the next batch will not follow either, and ask again
+            log.warning("cannot see where %s-%d begins: %r", topic, partition.number, error)
+            return
         if beginning > partition.next[topic]:
             lost = partition.skip(topic, beginning)
             self._observer.on_lost(partition.number, topic, lost)
@@ -203,11 +217,6 @@ class Assignment:
             )  # fmt: skip
         self._observer.on_seek(partition.number, topic, partition.next[topic])
         await self._consumer().place(partition.number, {topic: partition.next[topic]})
-
-    async def _earliest(self, topic: str, number: int) -> Mapping[Any, int]:
-        from aiokafka import TopicPartition
-
-        return await self._consumer().earliest_offsets(TopicPartition(topic, number))
 
     async def let_time_pass(self) -> None:
         """Tick every open partition once a second, for ever."""
@@ -226,7 +235,5 @@ class Assignment:
         async for batch in stream:
             try:
                 await self.take(batch)
-            except (CheckpointError, InvariantError) as error:
-                # In an agent of Faust's an exception acknowledges the batch and restarts the agent: it must
-                # not leave.
+            except Exception as error:  # noqa: BLE001 - Faust would take the batch for done and start the agent again
                 self._fail(error)

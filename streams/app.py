@@ -148,7 +148,7 @@ class FlywheelApp(faust.App):
     async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
         try:
             await job
-        except FlywheelError as error:
+        except Exception as error:  # noqa: BLE001 - a worker does none of its jobs by halves
             self.fail(error)
 
     def _new_checkpoint(self, number: int) -> Checkpoint:
@@ -184,7 +184,8 @@ class FlywheelApp(faust.App):
         if self.failure is not None:
             return
         self.failure = error
-        log.critical("worker ends: %s: %s", type(error).__name__, error)
+        expected = isinstance(error, FlywheelError | KafkaError)
+        log.critical("worker ends: %s: %s", type(error).__name__, error, exc_info=None if expected else error)
         self.observer.on_event("failed", type(error).__name__)
         _end_process_after(FAILURE_GRACE_S, 1)
         root = self.beacon.root
