@@ -1,7 +1,8 @@
 """What the streaming side asks of the engine of one partition, and what it gets back.
 
-The streaming side (``partition``, ``checkpoint``, ``recovery``) knows positions, transactions and brokers and nothing
-of viewers; the engine (``pipeline``) knows viewers and nothing of Kafka. This file is all that they share.
+The streaming side (``partition``, ``checkpoint``, ``recovery``) knows positions, transactions and brokers
+and nothing of viewers; the engine (``pipeline``) knows viewers and nothing of Kafka. This file is all
+that they share.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ Headers = list[tuple[str, bytes]]
 
 @dataclass(slots=True)
 class TopicWrites:
-    """Records for one topic, in order. ``headers`` is empty, or as long as ``keys``. A ``None`` value is a tombstone."""
+    """Records for one topic, in order. ``headers`` is empty, or as long as ``keys``. A ``None`` value is
+    a tombstone."""
 
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
@@ -30,8 +32,8 @@ class TopicWrites:
 class Writes:
     """All that one checkpoint sends, by topic; every record goes to the engine's own partition number.
 
-    ``events`` counts the input records behind it. ``stamps`` has, by topic of decisions, the broker timestamps (ms) of the
-    records that caused them, for the event-to-decision histogram.
+    ``events`` counts the input records behind it. ``stamps`` has, by topic of decisions, the broker
+    timestamps (ms) of the records that caused them, for the event-to-decision histogram.
     """
 
     topics: dict[str, TopicWrites] = field(default_factory=dict)
@@ -44,19 +46,24 @@ class Writes:
 
 
 class Engine(Protocol):
-    """The state of one input partition, without Kafka in it. Not thread safe; never awaits, never reads a clock."""
+    """The state of one input partition, without Kafka in it. Not thread safe; never awaits, never reads a
+    clock."""
 
     def apply(self, batch: RecordBatch, now_ms: int) -> None:
-        """Take a batch in. Bad records become dead letters among the writes; this never raises for input."""
+        """Take a batch in. Bad records become dead letters among the writes; this never raises for
+        input."""
 
     def tick(self, now_ms: int) -> None:
-        """Let time pass for silent profiles (labels mature, scores move, idle profiles expire), within a budget."""
+        """Let time pass for silent profiles (labels mature, scores move, idle profiles expire), within a
+        budget."""
 
     def pending(self) -> int:
-        """How many records the next ``drain`` would send, about (for back-pressure); 0 when there is nothing to send."""
+        """How many records the next ``drain`` would send, about (for back-pressure); 0 when there is
+        nothing to send."""
 
     def drain(self) -> Writes:
-        """Hand over outputs and changelog since the last ``drain``: a snapshot of this very moment, taken synchronously."""
+        """Hand over outputs and changelog since the last ``drain``: a snapshot of this very moment, taken
+        synchronously."""
 
     def restore(self, keys: list[bytes], values: list[bytes | None]) -> None:
         """Take changelog records in, in log order. Raises ``RecoveryError`` for one that cannot be read."""

@@ -1,6 +1,7 @@
 """Every setting of a worker: its name, unit, default and environment variable, in one frozen place.
 
-A setting ``checkpoint_interval_ms`` is read from ``FLYWHEEL_CHECKPOINT_INTERVAL_MS``. Derived values are properties.
+A setting ``checkpoint_interval_ms`` is read from ``FLYWHEEL_CHECKPOINT_INTERVAL_MS``. Derived values are
+properties.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ DAY_MS = 24 * HOUR_MS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of one worker. Build it with :func:`load`; every field can be overridden from the environment."""
+    """The settings of one worker. Build it with :func:`load`; every field can be overridden from the
+    environment."""
 
-    # --- where ---------------------------------------------------------------------------------------------------
+    # --- where
+    # ---------------------------------------------------------------------------------------------------
     brokers: str = "127.0.0.1:9092"
     """Kafka bootstrap servers, comma separated, without a scheme."""
     app_id: str = "flywheel"
@@ -34,15 +37,19 @@ class Settings:
     replication: int = 1
     """Replication factor of the topics that ``flywheel topics`` creates. 3 in production."""
     worker_slot: str = ""
-    """Stable name of this worker (a StatefulSet's pod name): makes it a static member of the group. Empty: dynamic."""
+    """Stable name of this worker (a StatefulSet's pod name): makes it a static member of the group.
+    Empty: dynamic."""
 
-    # --- guarantees ----------------------------------------------------------------------------------------------
+    # --- guarantees
+    # ----------------------------------------------------------------------------------------------
     guarantee: str = "auto"
-    """``exactly_once``, ``at_least_once``, or ``auto``: exactly once wherever the broker knows transactions."""
+    """``exactly_once``, ``at_least_once``, or ``auto``: exactly once wherever the broker knows
+    transactions."""
     checkpoint_interval_ms: int = 50
     """A checkpoint closes at most this long after the first change it holds."""
     checkpoint_records: int = 20_000
-    """... or as soon as it holds this many records. Applying waits while more than twice as many are unsaved."""
+    """... or as soon as it holds this many records. Applying waits while more than twice as many are
+    unsaved."""
     transaction_timeout_ms: int = 15_000
     """The broker aborts a transaction of a dead worker after this long."""
     session_timeout_ms: int = 10_000
@@ -58,9 +65,11 @@ class Settings:
     max_poll_records: int = 4_000
     """Records of one fetched batch at most."""
     dedup_events: int = 32
-    """The same ``event_id`` within this many events of its profile counts once. Fixed by the state layout."""
+    """The same ``event_id`` within this many events of its profile counts once. Fixed by the state
+    layout."""
 
-    # --- judging input -------------------------------------------------------------------------------------------
+    # --- judging input
+    # -------------------------------------------------------------------------------------------
     future_tolerance_ms: int = DAY_MS
     """An event further in the future than this has an absurd clock."""
     earliest_ts_ms: int = 946_684_800_000
@@ -68,7 +77,8 @@ class Settings:
     max_event_bytes: int = 65_536
     """A larger input record is a dead letter."""
 
-    # --- learning ------------------------------------------------------------------------------------------------
+    # --- learning
+    # ------------------------------------------------------------------------------------------------
     quality_model: str = "models.quality:pipeline"
     """``module:function`` that builds the River model of quality plays (rows)."""
     churn_model: str = "models.hazard:pipeline"
@@ -76,13 +86,15 @@ class Settings:
     learning: bool = True
     """Off: models keep predicting and stop learning."""
     learn_batch: int = 128
-    """Resolved outcomes per ``learn_many`` call. Counted, not timed, so that learning does not depend on batching."""
+    """Resolved outcomes per ``learn_many`` call. Counted, not timed, so that learning does not depend on
+    batching."""
     seed: int = 1
     """Seed of all randomness (exploration)."""
     explore_share: float = 0.05
     """Share of sessions whose page shows one row higher than its score earns."""
     page_margin: float = 0.002
-    """A page is reordered when the new order is worth this much more (expected DCG of the next quality play): its hysteresis."""
+    """A page is reordered when the new order is worth this much more (expected DCG of the next quality
+    play): its hysteresis."""
     quality_seconds: float = 120.0
     """A play is a quality play when truly watched for this long..."""
     quality_share: float = 0.5
@@ -100,20 +112,24 @@ class Settings:
     idle_expiry_ms: int = 365 * DAY_MS
     """A profile silent for this long loses its state."""
     log_predictions: bool = False
-    """On: every prediction of a quality play goes to the internal topic ``<app_id>-predictions`` when it is made."""
+    """On: every prediction of a quality play goes to the internal topic ``<app_id>-predictions`` when it
+    is made."""
 
-    # --- web -----------------------------------------------------------------------------------------------------
+    # --- web
+    # -----------------------------------------------------------------------------------------------------
     web_host: str = "127.0.0.1"
     """Address of ``/metrics``, ``/healthz`` and ``/readyz``."""
     web_port: int = 9464
-    """Port of ``/metrics``, ``/healthz`` and ``/readyz``; 0 picks a free one (printed at start-up), -1 serves nothing."""
+    """Port of ``/metrics``, ``/healthz`` and ``/readyz``; 0 picks a free one (printed at start-up), -1
+    serves nothing."""
     log_level: str = "info"
     """``debug``, ``info``, ``warning`` or ``error``."""
 
     def __post_init__(self) -> None:
         if self.guarantee not in ("auto", "exactly_once", "at_least_once"):
             raise ConfigurationError(
-                f"guarantee is {self.guarantee!r}: set {ENV_PREFIX}GUARANTEE to auto, exactly_once or at_least_once"
+                f"guarantee is {self.guarantee!r}: set {ENV_PREFIX}GUARANTEE to auto, exactly_once or "
+                "at_least_once"
             )
         for name in ("partitions", "replication", "checkpoint_records", "learn_batch", "max_poll_records"):
             if getattr(self, name) < 1:

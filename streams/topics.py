@@ -30,7 +30,7 @@ KEYED_BY_PROFILE = (ROW_ORDER, CHURN_SCORES, HOMEPAGE_RANKINGS, TRAILER_CHOICES,
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: ``key`` says by what its records are keyed, ``compacted`` whether the last value of a key is kept."""
+    """One topic: ``key`` says by what its records are keyed, ``compacted`` that a key's last one is kept."""
 
     name: str
     key: str

@@ -1,1 +1,2 @@
-"""From what is known to what is decided: row order (``rows``, ``ordering``) and churn (``churn``). Compiled functions."""
+"""From what is known to what is decided: row order (``rows``, ``ordering``) and churn (``churn``).
+Compiled functions."""

@@ -1,8 +1,9 @@
 """Churn: the features of a profile at a moment, its score, and labels that have matured. Compiled.
 
-The label of a prediction made at ``t`` is whether the subscription was cancelled, or nothing was viewed, within ``(t, t + horizon]``. It
-exists from ``t + horizon`` on and is used then, never before: a viewer who came back early is known to have come back, but
-learning that at once would teach the model from returns only.
+The label of a prediction made at ``t`` is whether the subscription was cancelled, or nothing was viewed,
+within ``(t, t + horizon]``. It exists from ``t + horizon`` on and is used then, never before: a viewer
+who came back early is known to have come back, but learning that at once would teach the model from
+returns only.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from models.compiled import compiled
 from streams.profiles.clock import DAY, HALF_LIVES_MS, remaining
 from streams.profiles.layout import SNAPSHOTS, Counter, Subscription
 from streams.profiles.outcomes import Examples, add_example, quantised
-from streams.profiles.parameters import Array, Floats, Parameters
+from streams.profiles.parameters import Fields, Floats, Models, Outbox, Parameters, Scratch
 
+CHURN_SCORE = 2
+"""The kind of a decision that is a churn score."""
 SILENT, CAME_BACK, LEFT = 1, 2, 3
 MEDIUM_FROM, HIGH_FROM = 0.2, 0.5
 """Bands of the churn probability: low below, medium from, high from."""
@@ -35,8 +38,9 @@ IMPRESSIONS = int(Counter.IMPRESSIONS)
 
 
 @compiled
-def churn_features(p: Array, ts: int, out: Floats) -> None:
-    """Fill ``out`` with ``models.hazard.FEATURES`` of profile ``p`` as of ``ts``; nothing later than its last event is in them."""
+def churn_features(p: Fields, ts: int, out: Floats) -> None:
+    """Fill ``out`` with ``models.hazard.FEATURES`` of profile ``p`` as of ``ts``; nothing later than its
+    last event is in them."""
     silent = float(max(0, ts - p.active_ts))
     age = float(max(0, ts - p.first_ts))
     day = remaining(float(ts - p.last_ts), HALF_LIVES_MS[0])
@@ -79,7 +83,7 @@ def linear_probability(features: Floats, weights: Floats, intercept: float) -> f
 
 
 @compiled
-def mature_labels(p: Array, ts: int, examples: Examples, parameters: Parameters) -> None:
+def mature_labels(p: Fields, ts: int, examples: Examples, parameters: Parameters) -> None:
     """Turn predictions that are older than the horizon at ``ts`` into examples."""
     for s in range(SNAPSHOTS):
         if p.snapshot_state[s] != 0 and ts - p.snapshot_ts[s] > parameters.churn_horizon_ms:
@@ -89,8 +93,9 @@ def mature_labels(p: Array, ts: int, examples: Examples, parameters: Parameters)
 
 
 @compiled
-def observe_life(p: Array, ts: int, cancelled: bool, parameters: Parameters) -> None:
-    """A sign of life, or a cancellation, at ``ts``: note it in every prediction whose window it falls in."""
+def observe_life(p: Fields, ts: int, cancelled: bool, parameters: Parameters) -> None:
+    """A sign of life, or a cancellation, at ``ts``: note it in every prediction whose window it falls
+    in."""
     for s in range(SNAPSHOTS):
         if p.snapshot_state[s] != 0 and 0 < ts - p.snapshot_ts[s] <= parameters.churn_horizon_ms:
             if cancelled:
@@ -100,8 +105,9 @@ def observe_life(p: Array, ts: int, cancelled: bool, parameters: Parameters) -> 
 
 
 @compiled
-def keep_snapshot(p: Array, ts: int, features: Floats, probability: float, parameters: Parameters) -> None:
-    """Keep this prediction until its label exists: one a third of the horizon at most, while there is a place."""
+def keep_snapshot(p: Fields, ts: int, features: Floats, probability: float, parameters: Parameters) -> None:
+    """Keep this prediction until its label exists: one a third of the horizon at most, while there is a
+    place."""
     if ts - p.last_snapshot_ts < parameters.churn_horizon_ms // SNAPSHOTS:
         return
     for s in range(SNAPSHOTS):
@@ -113,3 +119,66 @@ def keep_snapshot(p: Array, ts: int, features: Floats, probability: float, param
                 p.snapshot_x[s, f] = quantised(features[f])
             p.last_snapshot_ts = ts
             return
+
+
+@compiled
+def decide_churn(
+    p: Fields,
+    slot: int,
+    event: int,
+    ts: int,
+    parameters: Parameters,
+    models: Models,
+    outbox: Outbox,
+    scratch: Scratch,
+) -> bool:
+    """Score churn from ``scratch.churn_ask``; true when the profile's record changed.
+
+    A decision leaves when the band changes or the probability moved by ``churn_step``.
+    """
+    features = scratch.churn_ask
+    if models.churn_linear == 1:
+        probability = linear_probability(features, models.churn_weights, models.churn_intercept)
+    else:
+        probability = scratch.answer[0]
+    snapshot_before = p.last_snapshot_ts
+    keep_snapshot(p, ts, features, probability, parameters)
+    band = band_of(probability)
+    if p.churn_version > 0 and band == p.churn_band and abs(probability - p.churn_p) < parameters.churn_step:
+        return bool(p.last_snapshot_ts != snapshot_before)
+    out = outbox.decisions[outbox.n[0]]
+    outbox.n[0] += 1
+    out.kind = CHURN_SCORE
+    out.offsets[0] = p.offsets[0]
+    out.offsets[1] = p.offsets[1]
+    out.model = models.churn_version
+    out.slot = slot
+    out.event = event
+    out.ts = ts
+    out.explore = 0
+    out.propensity = 1.0
+    out.had_previous = 1 if p.churn_version > 0 else 0
+    out.previous_p = p.churn_p
+    p.churn_version += 1
+    p.churn_p = probability
+    p.churn_band = band
+    out.version = p.churn_version
+    out.probability = probability
+    out.band = band
+    for reason in range(3):
+        out.reason_row[reason] = -1
+        out.reason_feature[reason] = -1
+    if models.churn_linear == 1:
+        for reason in range(3):
+            strongest = 0.0
+            for f in range(features.shape[0]):
+                part = models.churn_weights[f] * (features[f] - models.churn_centre[f])
+                taken = False
+                for other in range(reason):
+                    if out.reason_feature[other] == f:
+                        taken = True
+                if not taken and abs(part) > abs(strongest):
+                    strongest = part
+                    out.reason_feature[reason] = f
+            out.reason[reason] = round(strongest * 1e4) / 1e4
+    return True

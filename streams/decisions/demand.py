@@ -1,9 +1,9 @@
 """Demand: in which row does this profile's next quality play fall? Compiled.
 
-A conditional logit (McFadden 1974) over the rows, learned at every quality play by AdaGrad. Its terms are log shares from simple counts:
-what everybody plays, what this profile plays, what is played after what. A count of zero gives a term of zero, so a new
-profile gets everybody's page. One term is the quality model's log-odds, so that how good a row is and how often it is wanted are
-weighed by what viewers do.
+A conditional logit (McFadden 1974) over the rows, learned at every quality play by AdaGrad. Its terms are
+log shares from simple counts: what everybody plays, what this profile plays, what is played after what. A
+count of zero gives a term of zero, so a new profile gets everybody's page. One term is the quality
+model's log-odds, so that how good a row is and how often it is wanted are weighed by what viewers do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from models.compiled import compiled
 from streams.profiles.clock import FAST_MS, MONTH_MS, advance_demand, remaining
 from streams.profiles.layout import DEMAND_TERMS, MAX_ROWS, RowStat
-from streams.profiles.parameters import Array, Floats
+from streams.profiles.parameters import Fields, Floats
 
 TERMS = (
     "popularity",
@@ -27,18 +27,18 @@ TERMS = (
 )
 START_WEIGHTS = (0.95, 0.25, 0.2, 0.3, 0.12, 0.2, 0.5, 0.1)
 """Where learning starts: what a real viewing log taught, rounded."""
-PRIOR = 20.0
+PRIOR = 50.0
 """Quality plays that a row's own table must have seen to weigh as much as everybody's popularity."""
 OWN_SCALE = 10.0
 LEARNING_RATE = 0.05
 PLAYS_FAST = int(RowStat.QUALITY_FAST)
 PLAYS = int(RowStat.PLAYS)
 
-assert len(TERMS) == len(START_WEIGHTS) == DEMAND_TERMS  # noqa: S101  # the layout must have a place for each
+assert len(TERMS) == len(START_WEIGHTS) == DEMAND_TERMS  # the layout must have a place for each
 
 
 @compiled
-def demand_terms(p: Array, partition: Array, n: int, quality: Floats, terms: Floats) -> None:
+def demand_terms(p: Fields, partition: Fields, n: int, quality: Floats, terms: Floats) -> None:
     """Fill ``terms[row, term]`` for rows ``0..n-1``; ``quality`` are the rows' quality log-odds."""
     total = 0.0
     recent = 0.0
@@ -94,7 +94,7 @@ def demand_terms(p: Array, partition: Array, n: int, quality: Floats, terms: Flo
 
 
 @compiled
-def demand_scores(partition: Array, n: int, terms: Floats, scores: Floats) -> None:
+def demand_scores(partition: Fields, n: int, terms: Floats, scores: Floats) -> None:
     """Fill ``scores[row]``: log-odds up to a constant, comparable between the rows of one page."""
     for q in range(n):
         score = 0.0
@@ -104,8 +104,9 @@ def demand_scores(partition: Array, n: int, terms: Floats, scores: Floats) -> No
 
 
 @compiled
-def learn_demand(partition: Array, n: int, row: int, terms: Floats, scores: Floats) -> None:
-    """A quality play fell to ``row``: one AdaGrad step on the softmax over the rows. ``scores`` are of ``terms``."""
+def learn_demand(partition: Fields, n: int, row: int, terms: Floats, scores: Floats) -> None:
+    """A quality play fell to ``row``: one AdaGrad step on the softmax over the rows. ``scores`` are of
+    ``terms``."""
     highest = scores[0]
     for q in range(1, n):
         highest = max(highest, scores[q])
@@ -122,8 +123,9 @@ def learn_demand(partition: Array, n: int, row: int, terms: Floats, scores: Floa
 
 
 @compiled
-def count_quality_play(p: Array, partition: Array, n: int, row: int, ts: int) -> None:
-    """Count a quality play in ``row`` at ``ts`` for everybody and for the profile (after it was learned)."""
+def count_quality_play(p: Fields, partition: Fields, n: int, row: int, ts: int) -> None:
+    """Count a quality play in ``row`` at ``ts`` for everybody and for the profile (after it was
+    learned)."""
     own = 0.0
     for i in range(n):
         own += p.rows[i, PLAYS]
@@ -140,16 +142,18 @@ def count_quality_play(p: Array, partition: Array, n: int, row: int, ts: int) ->
 
 
 @compiled
-def count_play(p: Array, row: int, ts: int) -> None:
-    """Count a play of ``row``, good or bad, once its outcome is known (before, it would tell its own outcome)."""
+def count_play(p: Fields, row: int, ts: int) -> None:
+    """Count a play of ``row``, good or bad, once its outcome is known (before, it would tell its own
+    outcome)."""
     advance_demand(p, ts)
     p.rows[row, PLAYS] += np.float32(remaining(float(p.demand_ts - ts), MONTH_MS))
     p.last_play = row + 1
 
 
 @compiled
-def count_interest(p: Array, partition: Array, row: int, amount: float, ts: int) -> None:
-    """Count interest in ``row`` worth ``amount`` quality plays (a rewind, a like, a search that led to it)."""
+def count_interest(p: Fields, partition: Fields, row: int, amount: float, ts: int) -> None:
+    """Count interest in ``row`` worth ``amount`` quality plays (a rewind, a like, a search that led to
+    it)."""
     advance_demand(p, ts)
     p.rows[row, PLAYS_FAST] += np.float32(amount * remaining(float(p.demand_ts - ts), FAST_MS))
     partition.share[row] += amount
@@ -157,8 +161,9 @@ def count_interest(p: Array, partition: Array, row: int, amount: float, ts: int)
 
 
 @compiled
-def decay_demand(partition: Array, day: float, month: float) -> None:
-    """Let everybody's demand fade: ``day`` and ``month`` are what is left of the counts of these half-lives."""
+def decay_demand(partition: Fields, day: float, month: float) -> None:
+    """Let everybody's demand fade: ``day`` and ``month`` are what is left of the counts of these
+    half-lives."""
     for q in range(MAX_ROWS):
         partition.share[q] *= month
         partition.recent[q] *= day

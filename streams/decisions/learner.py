@@ -1,6 +1,8 @@
-"""A model at work: it predicts, learns from mini-batches of resolved outcomes, and is watched while it does.
+"""A model at work: it predicts, learns from mini-batches of resolved outcomes, and is watched while it
+does.
 
-Every outcome is judged before it is learned (predict, then learn), with the probability that was predicted when the decision was made.
+Every outcome is judged before it is learned (predict, then learn), with the probability that was
+predicted when the decision was made.
 """
 
 from __future__ import annotations
@@ -98,7 +100,8 @@ class Learner:
         )
 
     def load(self, dumped: tuple[str, int, bytes, Array, Array, Array]) -> bool:
-        """Go on from a checkpoint. False when it holds another model than is configured: then this one starts anew."""
+        """Go on from a checkpoint. False when it holds another model than is configured: then this one
+        starts anew."""
         spec, version, model, x, y, p = dumped
         if spec != self.spec or x.shape[1] != len(self.features):
             return False

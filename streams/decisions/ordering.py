@@ -1,4 +1,5 @@
-"""From scores to a page: hysteresis, pins, one explored row, and with which chance the page was chosen. Compiled."""
+"""From scores to a page: hysteresis, pins, one explored row, and with which chance the page was chosen.
+Compiled."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ EXPLORE_AT = 1
 
 @compiled
 def chance(key: int, counter: int, seed: int) -> float:
-    """A number in [0, 1) for the ``counter``-th draw of a key: splitmix64, so that randomness needs no state and repeats itself."""
+    """A number in [0, 1) for the ``counter``-th draw of a key: splitmix64, so that randomness needs no
+    state and repeats itself."""
     z = np.uint64(key) ^ (np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15))
     z += np.uint64(counter + 1) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -37,9 +39,11 @@ def sort_rows(scores: Floats, n: int, standing: Array, best: Array) -> None:
 
 @compiled
 def page_gain(scores: Floats, n: int, standing: Array, best: Array) -> float:
-    """What the order ``best`` is worth over the standing one: the expected gain in DCG of the next quality play.
+    """What the order ``best`` is worth over the standing one: the expected gain in DCG of the next
+    quality play.
 
-    ``scores`` are log shares up to a constant, so their softmax says in which row the next quality play falls.
+    ``scores`` are log shares up to a constant, so their softmax says in which row the next quality play
+    falls.
     """
     total = 0.0
     for q in range(n):
@@ -47,14 +51,16 @@ def page_gain(scores: Floats, n: int, standing: Array, best: Array) -> float:
     gain = 0.0
     for place in range(n):
         discount = 1.0 / np.log2(place + 2.0)
-        gain += discount * (np.exp(scores[best[place]] - scores[best[0]]) - np.exp(scores[standing[place]] - scores[best[0]]))
+        gain += discount * (
+            np.exp(scores[best[place]] - scores[best[0]]) - np.exp(scores[standing[place]] - scores[best[0]])
+        )
     return gain / total
 
 
 @compiled
 def arrange(order: Array, n: int, active: Array, pins: Array, explored: int, page: Array) -> int:
-    """Fill ``page`` with the active rows of ``order``: pinned rows at their place, ``explored`` (-1 is none) not lower than
-    ``EXPLORE_AT``. Returns the length of the page.
+    """Fill ``page`` with the active rows of ``order``: pinned rows at their place, ``explored`` (-1 is
+    none) not lower than ``EXPLORE_AT``. Returns the length of the page.
     """
     length = 0
     for i in range(n):
@@ -93,8 +99,8 @@ def movable(order: Array, n: int, active: Array, pins: Array) -> int:
 
 @compiled
 def propensity(explored: bool, n: int, movables: int, explore_share: float) -> float:
-    """The chance with which this page was chosen: a session explores with ``explore_share``, each of ``n`` rows alike, and rows that
-    stand high anyway, or are pinned, leave the page as it is.
+    """The chance with which this page was chosen: a session explores with ``explore_share``, each of
+    ``n`` rows alike, and rows that stand high anyway, or are pinned, leave the page as it is.
     """
     if n == 0:
         return 1.0

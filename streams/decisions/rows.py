@@ -1,7 +1,7 @@
 """Rows: the features of an impression, from smoothed online rates. Compiled.
 
-Every rate is smoothed towards a wider one (a profile's in a row towards the profile's, a row's towards everybody's) and enters as the
-difference of log-odds, so that knowing nothing is a feature of zero.
+Every rate is smoothed towards a wider one (a profile's in a row towards the profile's, a row's towards
+everybody's) and enters as the difference of log-odds, so that knowing nothing is a feature of zero.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from models.compiled import compiled
 from streams.profiles.clock import advance_outcomes
 from streams.profiles.layout import MAX_POSITIONS, MAX_ROWS, RowStat
-from streams.profiles.parameters import Array, Floats, Models, Pages, Scratch
+from streams.profiles.parameters import Array, Fields, Floats, Models, Pages, Scratch
 
 SEEN = int(RowStat.SEEN)
 QUALITY = int(RowStat.QUALITY)
@@ -39,25 +39,26 @@ def smoothed(hits: float, total: float, prior: float, strength: float) -> float:
 
 
 @compiled
-def base_rate(partition: Array) -> float:
+def base_rate(partition: Fields) -> float:
     """Share of seen rows that led to a quality play, over everybody."""
     return smoothed(partition.quality, partition.seen, PRIOR_RATE, 10.0)
 
 
 @compiled
-def row_rate(partition: Array, row: int, base: float) -> float:
+def row_rate(partition: Fields, row: int, base: float) -> float:
     """Share of a row's impressions that led to a quality play."""
     return smoothed(partition.row_quality[row], partition.row_seen[row], base, ROW_PRIOR)
 
 
 @compiled
 def title_appeal(titles: Array, title: int, base: float, rate: float) -> float:
-    """How much likelier than usual an impression of a title leads to a quality play, in log-odds; ``rate`` is its row's."""
+    """How much likelier than usual an impression of a title leads to a quality play, in log-odds;
+    ``rate`` is its row's."""
     return log_odds(smoothed(titles[title].quality, titles[title].seen, rate, TITLE_PRIOR)) - log_odds(base)
 
 
 @compiled
-def count_title(title: Array) -> None:
+def count_title(title: Fields) -> None:
     """A title was shown."""
     if title.seen >= TITLE_MEMORY:
         title.seen *= 0.5
@@ -67,9 +68,10 @@ def count_title(title: Array) -> None:
 
 @compiled
 def row_features(
-    p: Array, partition: Array, row: int, position: int, appeal: float, base: float, out: Floats
+    p: Fields, partition: Fields, row: int, position: int, appeal: float, base: float, out: Floats
 ) -> None:
-    """Fill ``out`` with ``models.quality.FEATURES`` for ``row`` at vertical ``position``; ``appeal`` is the mean of its titles'."""
+    """Fill ``out`` with ``models.quality.FEATURES`` for ``row`` at vertical ``position``; ``appeal`` is
+    the mean of its titles'."""
     own = smoothed(p.quality, p.seen, base, PROFILE_PRIOR)
     at = smoothed(partition.position_quality[position], partition.position_seen[position], base, ROW_PRIOR)
     log_base, log_own, log_at = log_odds(base), log_odds(own), log_odds(at)
@@ -93,9 +95,10 @@ def row_features(
 
 @compiled
 def count_outcome(
-    p: Array, partition: Array, row: int, position: int, label: int, ts: int, month: float, hour: float
+    p: Fields, partition: Fields, row: int, position: int, label: int, ts: int, month: float, hour: float
 ) -> None:
-    """An impression's outcome is known: count it in every rate. ``month`` and ``hour`` are the weights of a late event."""
+    """An impression's outcome is known: count it in every rate. ``month`` and ``hour`` are the weights of
+    a late event."""
     advance_outcomes(p, ts)
     p.rows[row, SEEN] += month
     p.seen += month
@@ -115,7 +118,7 @@ def count_outcome(
 
 
 @compiled
-def count_watched(p: Array, partition: Array, position: int, watched_s: float, month: float) -> None:
+def count_watched(p: Fields, partition: Fields, position: int, watched_s: float, month: float) -> None:
     """An impression was watched for so long (0: ignored): compare with what is usual at its position."""
     seen = partition.position_seen[position] + 1.0
     watched = np.log1p(min(watched_s, WATCHED_CAP_S))
@@ -124,7 +127,7 @@ def count_watched(p: Array, partition: Array, position: int, watched_s: float, m
 
 
 @compiled
-def decay_rates(partition: Array, month: float) -> None:
+def decay_rates(partition: Fields, month: float) -> None:
     """Let everybody's rates fade; ``month`` is what is left of counts with a half-life of 30 days."""
     partition.seen *= month
     partition.quality *= month
@@ -141,9 +144,10 @@ def decay_rates(partition: Array, month: float) -> None:
 
 
 @compiled
-def row_qualities(p: Array, partition: Array, pages: Pages, models: Models, scratch: Scratch) -> None:
-    """Fill ``scratch.ask`` with the features of every row, seen at the top of the page with its usual titles, and ``scratch.quality``
-    with their log-odds. The log-odds of a model that is not linear are those it gave when it was last asked about this page.
+def row_qualities(p: Fields, partition: Fields, pages: Pages, models: Models, scratch: Scratch) -> None:
+    """Fill ``scratch.ask`` with the features of every row, seen at the top of the page with its usual
+    titles, and ``scratch.quality`` with their log-odds. The log-odds of a model that is not linear are
+    those it gave when it was last asked about this page.
     """
     base = base_rate(partition)
     for row in range(pages.n):

@@ -29,7 +29,8 @@ def cause(event_id: str, topic: str, partition: int, offset: int) -> Cause:
 def encode_row_orders(
     decisions: Array, profiles: list[str], causes: list[Cause], names: Array
 ) -> list[bytes]:
-    """``row-order`` records of these decisions; ``names`` are the partition's row ids by index (an object array)."""
+    """``row-order`` records of these decisions; ``names`` are the partition's row ids by index (an object
+    array)."""
     width = len(names)
     order = names[decisions["order"][:, :width]].tolist()
     previous = names[decisions["previous"][:, :width]].tolist()

@@ -15,8 +15,8 @@ from streams.transport.batch import Record
 Numbers = tuple[int, str | None, str | None, int, int, float, float, int]
 """kind, title, row, position, playback, a, b, flag: see ``Columns``."""
 
-_DEVICE = {name: number for number, name in enumerate(kinds.DEVICES)}
-_DEVICE[None] = 0  # type: ignore[index]  # not said
+_DEVICE: dict[str | None, int] = {name: number for number, name in enumerate(kinds.DEVICES)}
+_DEVICE[None] = 0  # not said
 NO_NUMBER = -1.0
 
 
@@ -89,7 +89,7 @@ _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
         e.from_s,
         e.to_s,
         0,
-    ),  # fmt: skip
+    ),
     schema.PlaybackSkip: _skip,
     schema.PlaybackComplete: lambda e: (
         kinds.PLAYBACK_COMPLETE,
@@ -100,7 +100,7 @@ _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
         NO_NUMBER,
         0.0,
         0,
-    ),  # fmt: skip
+    ),
     schema.Search: _search,
     schema.Browse: lambda e: (kinds.BROWSE, None, None, 0, 0, e.dwell_s, 0.0, 0),
     schema.Rating: lambda e: (kinds.RATING, e.title_id, None, 0, 0, float(e.value), 0.0, 0),

@@ -1,4 +1,5 @@
-"""The kinds of events as small numbers, for the compiled loop. The order is the contract's; names are its ``type`` strings."""
+"""The kinds of events as small numbers, for the compiled loop. The order is the contract's; names are its
+``type`` strings."""
 
 from __future__ import annotations
 

@@ -34,11 +34,14 @@ class EngineFigures:
 
     def sizes(self) -> tuple[int, int]:
         """Profiles held, and bytes of the state columns."""
-        return len(self.engine.profiles), self.engine.state_bytes
+        return len(self.engine.state.profiles), self.engine.state.bytes
 
     def models(self) -> Mapping[str, ModelView]:
         """Both models by name."""
-        return {learner.name: ModelFigures(learner) for learner in (self.engine.quality, self.engine.churn)}
+        return {
+            learner.name: ModelFigures(learner)
+            for learner in (self.engine.state.quality, self.engine.state.churn)
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Event time for a profile's decayed counters. Compiled.
 
-A counter is kept as of ``last_ts``. A later event first decays it to its own time; a late one counts with the weight that
-is left of it at ``last_ts``, so the order in which events arrive changes nothing.
+A counter is kept as of ``last_ts``. A later event first decays it to its own time; a late one counts with
+the weight that is left of it at ``last_ts``, so the order in which events arrive changes nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from models.compiled import compiled
 from streams.profiles.layout import HALF_LIVES_DAYS, MAX_ROWS, RowStat
-from streams.profiles.parameters import Array
+from streams.profiles.parameters import Array, Fields
 
 DAY = 86_400_000.0
 HALF_LIVES_MS = tuple(days * DAY for days in HALF_LIVES_DAYS)
@@ -33,8 +33,9 @@ def remaining(elapsed_ms: float, half_life_ms: float) -> float:
 
 
 @compiled
-def advance(p: Array, ts: int, weights: Array) -> None:
-    """Bring ``p``'s counters to ``ts`` and fill ``weights`` (one a half-life, then ``MONTH``, ``HOUR``) for an event of that time."""
+def advance(p: Fields, ts: int, weights: Array) -> None:
+    """Bring ``p``'s counters to ``ts`` and fill ``weights`` (one a half-life, then ``MONTH``, ``HOUR``)
+    for an event of that time."""
     elapsed = float(ts - p.last_ts)
     if elapsed > 0:
         for h in range(len(HALF_LIVES_MS)):
@@ -57,11 +58,11 @@ def advance(p: Array, ts: int, weights: Array) -> None:
 
 
 @compiled
-def advance_demand(p: Array, ts: int) -> None:
+def advance_demand(p: Fields, ts: int) -> None:
     """Bring the profile's demand per row to ``ts``: only when something is about to be counted.
 
-    Between visits it stands still, because the page that greets a viewer is the one the last visit earned: letting it fade first
-    cost .003 of HR@3 on a real log.
+    Between visits it stands still, because the page that greets a viewer is the one the last visit
+    earned: letting it fade first cost .003 of HR@3 on a real log.
     """
     elapsed = float(ts - p.demand_ts)
     if elapsed > 0:
@@ -73,7 +74,7 @@ def advance_demand(p: Array, ts: int) -> None:
 
 
 @compiled
-def advance_outcomes(p: Array, ts: int) -> None:
+def advance_outcomes(p: Fields, ts: int) -> None:
     """Bring the profile's outcomes per row to ``ts``."""
     elapsed = float(ts - p.outcome_ts)
     if elapsed > 0:
@@ -85,7 +86,7 @@ def advance_outcomes(p: Array, ts: int) -> None:
 
 
 @compiled
-def count(p: Array, counter: int, amount: float, weights: Array) -> None:
+def count(p: Fields, counter: int, amount: float, weights: Array) -> None:
     """Add ``amount`` to one behaviour counter, in each of its half-lives."""
     for h in range(len(HALF_LIVES_MS)):
         p.counters[h, counter] += np.float32(amount * weights[h])

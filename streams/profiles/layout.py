@@ -1,7 +1,9 @@
-"""The columns of a profile, a title and a partition: one packed record each, which is also their changelog form.
+"""The columns of a profile, a title and a partition: one packed record each, which is also their
+changelog form.
 
-Everything is fixed size, so that the compiled loop works on plain memory, a changelog record is a copy of a row, and the
-memory of a partition is a product. Sizes with their arithmetic stand beside the limits; ``tests/profiles`` asserts them.
+Everything is fixed size, so that the compiled loop works on plain memory, a changelog record is a copy of
+a row, and the memory of a partition is a product. Sizes with their arithmetic stand beside the limits;
+``tests/profiles`` asserts them.
 
 A field is only ever added, never changed in place: ``state.codec`` reads an older record by field names.
 """
@@ -20,11 +22,14 @@ LAYOUT_VERSION = 1
 MAX_ROWS = 32
 """Rows a home page may choose from. 4 float32 per row and profile: 512 bytes of a profile."""
 DEDUP_EVENTS = 20
-"""Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 20 events counts once."""
+"""Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 20 events counts
+once."""
 PLAYBACKS = 3
-"""Playbacks open at once per profile (more than one screen); the one silent for longest gives way to a fourth."""
+"""Playbacks open at once per profile (more than one screen); the one silent for longest gives way to a
+fourth."""
 INTERVALS = 4
-"""Played intervals kept per open playback; a fifth closes the gap between the two nearest (counted as not watched)."""
+"""Played intervals kept per open playback; a fifth closes the gap between the two nearest (counted as not
+watched)."""
 PENDING = 8
 """Impressions of a profile that await their outcome; a ninth resolves the oldest as ignored."""
 SNAPSHOTS = 3
@@ -34,7 +39,8 @@ HALF_LIVES_DAYS = (1.0, 7.0, 30.0)
 MAX_POSITIONS = 16
 """Vertical positions with a rate of their own; lower ones share the last."""
 OTHER_ROW = MAX_ROWS - 1
-"""Stands for every row that the catalog does not know: it teaches the quality model, and is never ordered."""
+"""Stands for every row that the catalog does not know: it teaches the quality model, and is never
+ordered."""
 DEMAND_TERMS = 8
 """Terms of the demand model (``decisions.demand``)."""
 FEATURE_SCALE = 1024.0

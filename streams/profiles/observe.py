@@ -1,36 +1,23 @@
 """One event changes one profile: the step of the loop that knows every kind of event. Compiled.
 
-Returns what has to be decided anew. An event is applied at most once: not when the profile's record already stands at its offset (a repeat
-after a crash on a broker without transactions), and not when its id is among the profile's last ones (a producer's repeat).
+Returns what has to be decided anew. An event is applied at most once: not when the profile's record
+already stands at its offset (a repeat after a crash on a broker without transactions), and not when its
+id is among the profile's last ones (a producer's repeat).
 """
 
 from __future__ import annotations
 
 from models.compiled import compiled
 from streams.decisions.churn import mature_labels, observe_life
+from streams.decisions.demand import count_interest
 from streams.decisions.ordering import chance
-from streams.decisions.demand import (
-    count_interest,
-    count_play,
-    count_quality_play,
-    demand_scores,
-    demand_terms,
-    learn_demand,
-)
-from streams.decisions.rows import count_watched, row_qualities
 from streams.events.kinds import (
     BROWSE,
     IMPRESSION,
     LIST_ADD,
     LIST_REMOVE,
     PLAYBACK_COMPLETE,
-    PLAYBACK_PAUSE,
-    PLAYBACK_PROGRESS,
-    PLAYBACK_RESUME,
-    PLAYBACK_SEEK,
-    PLAYBACK_SKIP,
     PLAYBACK_START,
-    PLAYBACK_STOP,
     RATING,
     SEARCH,
     SESSION_END,
@@ -38,34 +25,19 @@ from streams.events.kinds import (
     SUBSCRIPTION_STARTED,
     TRAILER_VIEW,
 )
-from streams.profiles.clock import MONTH, advance, count
-from streams.profiles.layout import DEDUP_EVENTS, OTHER_ROW, PLAYBACKS, Counter
-from streams.profiles.outcomes import Examples, impression_of, resolve, resolve_expired, resolve_ignored
-from streams.profiles.parameters import Array, Columns, Floats, Models, Pages, Parameters, Scratch
-from streams.profiles.playback import (
-    advance_playback,
-    close_playback,
-    find_playback,
-    open_playback,
-    reaches_quality,
-)
+from streams.profiles.clock import advance, count
+from streams.profiles.layout import DEDUP_EVENTS, Counter
+from streams.profiles.observe_playback import DECIDE_CHURN, DECIDE_ROWS, observe_playback
+from streams.profiles.outcomes import Examples, resolve_expired, resolve_ignored
+from streams.profiles.parameters import Array, Columns, Fields, Models, Pages, Parameters, Scratch
 from streams.profiles.sessions import close_search, observe_device, observe_session, observe_subscription
 
-DECIDE_ROWS = 1
-DECIDE_CHURN = 2
 PREDICT = 4
 REPEATED = 8
 """The event was applied before a crash already: nothing may happen."""
 DUPLICATE = 16
 """The producer sent the event twice: nothing happens but the position."""
 
-WATCHED_HOURS = int(Counter.WATCHED_HOURS)
-PLAYS = int(Counter.PLAYS)
-QUALITY_PLAYS = int(Counter.QUALITY_PLAYS)
-COMPLETES = int(Counter.COMPLETES)
-SKIPS = int(Counter.SKIPS)
-PAUSES = int(Counter.PAUSES)
-REWINDS = int(Counter.REWINDS)
 SEARCHES = int(Counter.SEARCHES)
 IMPRESSIONS = int(Counter.IMPRESSIONS)
 BROWSES = int(Counter.BROWSES)
@@ -73,7 +45,6 @@ RATINGS = int(Counter.RATINGS)
 LIST_CHANGES = int(Counter.LIST_CHANGES)
 TRAILERS = int(Counter.TRAILERS)
 
-REWIND_CREDIT = 0.25
 SEARCH_CREDIT = 0.5
 LIST_CREDIT = 0.5
 LIKE_CREDIT = 0.5
@@ -81,7 +52,7 @@ LIKE_CREDIT = 0.5
 
 
 @compiled
-def is_new(p: Array, topic: int, offset: int, event: int) -> int:
+def is_new(p: Fields, topic: int, offset: int, event: int) -> int:
     """0 when the event is new; it is then remembered. ``REPEATED`` or ``DUPLICATE`` otherwise."""
     if p.born and offset <= p.offsets[topic]:
         return REPEATED
@@ -99,11 +70,11 @@ def is_new(p: Array, topic: int, offset: int, event: int) -> int:
 
 @compiled
 def observe(
-    p: Array,
+    p: Fields,
     i: int,
     topic: int,
     columns: Columns,
-    partition: Array,
+    partition: Fields,
     titles: Array,
     dirty_title: Array,
     pages: Pages,
@@ -192,133 +163,4 @@ def observe(
         resolve_ignored(p, ts, partition, examples, weights)
         p.explore_row = 0
         needs |= DECIDE_CHURN
-    return needs
-
-
-@compiled
-def observe_playback(
-    p: Array,
-    i: int,
-    row: int,
-    columns: Columns,
-    partition: Array,
-    titles: Array,
-    dirty_title: Array,
-    pages: Pages,
-    examples: Examples,
-    models: Models,
-    scratch: Scratch,
-    parameters: Parameters,
-) -> int:
-    """The part of ``observe`` for playback events; ``row`` is the row played from (or the title's), -1 is none."""
-    weights = scratch.weights
-    kind = columns.kind[i]
-    ts = columns.ts[i]
-    title = columns.title[i]
-    playback = columns.playback[i]
-    position = columns.a[i]
-    needs = 0
-    k = find_playback(p, playback) if playback != 0 else -1
-    if kind == PLAYBACK_SKIP:
-        count(p, SKIPS, 1.0, weights)
-        if k < 0:  # the id is optional here: the title tells which
-            for j in range(PLAYBACKS):
-                if p.play_id[j] != 0 and p.play_title[j] == title:
-                    k = j
-    elif k < 0 and (
-        kind == PLAYBACK_START
-        or kind == PLAYBACK_PROGRESS
-        or kind == PLAYBACK_RESUME
-        or kind == PLAYBACK_SEEK
-    ):
-        # A heartbeat without a start: the start was lost or is older than this profile's state; count from here.
-        start_s = columns.b[i] if kind == PLAYBACK_SEEK else position
-        duration_s = columns.b[i] if kind == PLAYBACK_START else titles[title].duration_s
-        k = 0
-        for j in range(PLAYBACKS):
-            if p.play_id[j] == 0:
-                k = j
-                break
-            if p.play_ts[j] < p.play_ts[k]:
-                k = j
-        if p.play_id[k] != 0:
-            needs |= end_playback(p, k, ts, partition, examples, weights)
-        open_playback(p, k, playback, title, row + 1, start_s, duration_s, ts)
-        p.open_search = 0
-        if kind == PLAYBACK_START:
-            count(p, PLAYS, 1.0, weights)
-            if columns.row[i] >= 0:
-                j = impression_of(p, row)
-                if j >= 0:
-                    p.play_pending[k] = j + 1
-                    p.play_position[k] = 1 + p.pending_position[j]
-                    p.pending_playing[j] = 1
-        if kind == PLAYBACK_SEEK:
-            return needs
-    if k < 0:
-        return needs
-
-    if kind == PLAYBACK_COMPLETE:
-        position = p.play_duration_s[k] if p.play_duration_s[k] > 0 else p.play_position_s[k]
-    elif kind == PLAYBACK_SKIP and position < 0:
-        position = p.play_position_s[k]
-    fresh = advance_playback(p, k, position, ts, parameters)
-    if fresh > 0:
-        count(p, WATCHED_HOURS, fresh / 3600.0, weights)
-        p.watched_s += fresh
-        p.session_watched_s += fresh
-        if reaches_quality(p, k, parameters):
-            count(p, QUALITY_PLAYS, 1.0, weights)
-            needs |= DECIDE_ROWS | DECIDE_CHURN
-            row = p.play_row[k] - 1
-            if 0 <= row < pages.n:
-                # First learned with what was known before, then counted.
-                row_qualities(p, partition, pages, models, scratch)
-                demand_terms(p, partition, pages.n, scratch.quality, scratch.terms)
-                demand_scores(partition, pages.n, scratch.terms, scratch.scores)
-                if parameters.learning:
-                    learn_demand(partition, pages.n, row, scratch.terms, scratch.scores)
-                count_quality_play(p, partition, pages.n, row, ts)
-                count_play(p, row, ts)
-            titles[p.play_title[k]].quality += 1.0
-            dirty_title[p.play_title[k]] = 1
-            j = p.play_pending[k] - 1
-            if j >= 0:
-                resolve(p, j, 1, ts, partition, examples, weights)
-            resolve_ignored(p, ts, partition, examples, weights)
-
-    if kind == PLAYBACK_RESUME:
-        p.play_playing[k] = 1
-    elif kind == PLAYBACK_PAUSE:
-        p.play_playing[k] = 0
-        count(p, PAUSES, 1.0, weights)
-    elif kind == PLAYBACK_SEEK:
-        if columns.b[i] < columns.a[i]:
-            count(p, REWINDS, 1.0, weights)
-            if p.play_row[k] > 0:
-                count_interest(p, partition, p.play_row[k] - 1, REWIND_CREDIT, ts)
-                needs |= DECIDE_ROWS
-        if ts >= p.play_ts[k]:
-            p.play_position_s[k] = columns.b[i]
-    elif kind == PLAYBACK_STOP or kind == PLAYBACK_SKIP or kind == PLAYBACK_COMPLETE:
-        if kind == PLAYBACK_COMPLETE:
-            count(p, COMPLETES, 1.0, weights)
-        needs |= end_playback(p, k, ts, partition, examples, weights)
-    return needs
-
-
-@compiled
-def end_playback(p: Array, k: int, ts: int, partition: Array, examples: Examples, weights: Floats) -> int:
-    """A playback ended: without a quality play its impression was abandoned."""
-    needs = 0
-    j = p.play_pending[k] - 1
-    if j >= 0:
-        resolve(p, j, 0, ts, partition, examples, weights)
-        needs = DECIDE_ROWS
-    if p.play_position[k] > 0:
-        count_watched(p, partition, p.play_position[k] - 1, p.play_watched_s[k], weights[MONTH])
-    if p.play_quality[k] == 0 and 0 < p.play_row[k] < OTHER_ROW + 1:
-        count_play(p, p.play_row[k] - 1, ts)
-        needs = DECIDE_ROWS
-    close_playback(p, k)
     return needs

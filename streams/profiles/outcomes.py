@@ -1,10 +1,12 @@
 """Impressions that await their outcome, and the examples they become. Compiled.
 
-An impression is a row that came into view. Its features are kept as they were at that moment; its outcome is
+An impression is a row that came into view. Its features are kept as they were at that moment; its outcome
+is
 
 - *quality play*: a playback begun from it was truly watched long enough;
 - *abandoned*: a playback begun from it ended without that;
-- *ignored*: a quality play happened elsewhere, the row came into view again, the session or the outcome window ended.
+- *ignored*: a quality play happened elsewhere, the row came into view again, the session or the outcome
+window ended.
 
 A row that was not in view teaches nothing (cascade, Deezer arXiv 2009.06546).
 """
@@ -17,15 +19,16 @@ from models.compiled import compiled
 from streams.decisions.rows import count_outcome, count_watched
 from streams.profiles.clock import HOUR, MONTH
 from streams.profiles.layout import FEATURE_SCALE, MAX_POSITIONS, PENDING, PLAYBACKS
-from streams.profiles.parameters import Array, Parameters
+from streams.profiles.parameters import Array, Fields, Parameters
 
 
 class Examples(NamedTuple):
-    """Resolved outcomes on their way to a model: features, label, the probability that was predicted, and how many there are."""
+    """Resolved outcomes on their way to a model: features, label, the probability that was predicted, and
+    how many there are."""
 
     x: Array
     y: Array
-    p: Array
+    p: Fields
     n: Array
 
 
@@ -48,7 +51,9 @@ def add_example(examples: Examples, features: Array, label: int, predicted: floa
 
 
 @compiled
-def resolve(p: Array, i: int, label: int, ts: int, partition: Array, examples: Examples, weights: Array) -> None:
+def resolve(
+    p: Fields, i: int, label: int, ts: int, partition: Fields, examples: Examples, weights: Array
+) -> None:
     """The impression at place ``i`` has its outcome: make it an example, count it, free its place."""
     row = p.pending_row[i] - 1
     position = p.pending_position[i]
@@ -60,7 +65,7 @@ def resolve(p: Array, i: int, label: int, ts: int, partition: Array, examples: E
 
 
 @compiled
-def free(p: Array, i: int) -> None:
+def free(p: Fields, i: int) -> None:
     """Free a waiting impression's place, and what points to it."""
     p.pending_row[i] = 0
     p.pending_playing[i] = 0
@@ -70,7 +75,7 @@ def free(p: Array, i: int) -> None:
 
 
 @compiled
-def resolve_ignored(p: Array, ts: int, partition: Array, examples: Examples, weights: Array) -> None:
+def resolve_ignored(p: Fields, ts: int, partition: Fields, examples: Examples, weights: Array) -> None:
     """Every waiting impression without a playback under way was seen and not played."""
     for i in range(PENDING):
         if p.pending_row[i] != 0 and p.pending_playing[i] == 0:
@@ -79,7 +84,7 @@ def resolve_ignored(p: Array, ts: int, partition: Array, examples: Examples, wei
 
 @compiled
 def resolve_expired(
-    p: Array, ts: int, partition: Array, examples: Examples, weights: Array, parameters: Parameters
+    p: Fields, ts: int, partition: Fields, examples: Examples, weights: Array, parameters: Parameters
 ) -> None:
     """Impressions older than the outcome window, without a playback under way, were ignored."""
     for i in range(PENDING):
@@ -92,8 +97,11 @@ def resolve_expired(
 
 
 @compiled
-def place_for_impression(p: Array, row: int, ts: int, partition: Array, examples: Examples, weights: Array) -> int:
-    """A free place for a new impression of ``row``; the row's unplayed older one, or else the oldest of all, is resolved first."""
+def place_for_impression(
+    p: Fields, row: int, ts: int, partition: Fields, examples: Examples, weights: Array
+) -> int:
+    """A free place for a new impression of ``row``; the row's unplayed older one, or else the oldest of
+    all, is resolved first."""
     place = -1
     oldest = 0
     for i in range(PENDING):
@@ -111,7 +119,7 @@ def place_for_impression(p: Array, row: int, ts: int, partition: Array, examples
 
 @compiled
 def await_outcome(
-    p: Array, i: int, row: int, position: int, ts: int, features: Array, predicted: float
+    p: Fields, i: int, row: int, position: int, ts: int, features: Array, predicted: float
 ) -> None:
     """Put an impression of ``row`` (with its features and predicted probability) at place ``i`` to wait."""
     p.pending_row[i] = row + 1
@@ -124,7 +132,7 @@ def await_outcome(
 
 
 @compiled
-def impression_of(p: Array, row: int) -> int:
+def impression_of(p: Fields, row: int) -> int:
     """The latest waiting impression of ``row`` from which nothing is being played, or -1."""
     found = -1
     for i in range(PENDING):

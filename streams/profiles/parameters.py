@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from models.hazard import FEATURES as CHURN_FEATURES
+from models.quality import FEATURES as QUALITY_FEATURES
+from streams.profiles.layout import DEMAND_TERMS, HALF_LIVES_DAYS, MAX_ROWS
+from streams.settings import Settings
+
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
+Fields = Any
+"""One record of a structured array: its fields are attributes in compiled code, unknown to mypy."""
 
 
 class Parameters(NamedTuple):
@@ -22,7 +30,6 @@ class Parameters(NamedTuple):
     churn_horizon_ms: int
     churn_step: float
     idle_expiry_ms: int
-    sweep_every_ms: int
     page_margin: float
     explore_share: float
     seed: int
@@ -33,9 +40,10 @@ class Parameters(NamedTuple):
 class Columns(NamedTuple):
     """The accepted events of one batch, a column a field; all arrays have one entry an event, in log order.
 
-    ``kind`` is an ``EventKind``; ``slot`` the profile's; ``title`` and ``row`` indexes or -1; ``a`` and ``b`` what the kind needs:
-    positions and lengths in seconds (start: position, length; seek: from, to; heartbeats: position), search: number of results,
-    browse: dwell seconds, rating: value, renewal: period in days. ``items_from``/``items_to`` point into ``items``, the titles of an impression.
+    ``kind`` is an ``EventKind``; ``slot`` the profile's; ``title`` and ``row`` indexes or -1; ``a`` and
+    ``b`` what the kind needs: positions and lengths in seconds (start: position, length; seek: from, to;
+    heartbeats: position), search: number of results, browse: dwell seconds, rating: value, renewal:
+    period in days. ``items_from``/``items_to`` point into ``items``, the titles of an impression.
     """
 
     kind: Array
@@ -44,7 +52,7 @@ class Columns(NamedTuple):
     ts: Array
     stamp: Array
     event: Array
-    title: Array
+    title: Fields
     row: Array
     position: Array
     playback: Array
@@ -59,17 +67,19 @@ class Columns(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """The state of a partition: a record a profile, a record a title, one record for the partition, and what is dirty."""
+    """The state of a partition: a record a profile, a record a title, one record for the partition, and
+    what is dirty."""
 
     profiles: Array
     titles: Array
-    partition: Array
+    partition: Fields
     dirty_profile: Array
     dirty_title: Array
 
 
 class Pages(NamedTuple):
-    """The rows a page may show: ``n`` known rows of which ``active_n`` are active, and the place each is pinned to (-1: none)."""
+    """The rows a page may show: ``n`` known rows of which ``active_n`` are active, and the place each is
+    pinned to (-1: none)."""
 
     n: int
     active_n: int
@@ -78,9 +88,11 @@ class Pages(NamedTuple):
 
 
 class Models(NamedTuple):
-    """How the loop scores: linear models folded into weights (``linear`` 1), or by stopping for an answer (0).
+    """How the loop scores: linear models folded into weights (``linear`` 1), or by stopping for an answer
+    (0).
 
-    A model's version is the number of mini-batches it has learned. ``churn_centre`` is what features are compared with for reasons.
+    A model's version is the number of mini-batches it has learned. ``churn_centre`` is what features are
+    compared with for reasons.
     """
 
     quality_version: int
@@ -95,8 +107,8 @@ class Models(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory of the loop that is never state: decay weights of the event at hand, features and scores of the page's rows, what is asked
-    of a model that is not linear and its answers.
+    """Memory of the loop that is never state: decay weights of the event at hand, features and scores of
+    the page's rows, what is asked of a model that is not linear and its answers.
     """
 
     weights: Floats
@@ -107,3 +119,47 @@ class Scratch(NamedTuple):
     terms: Floats
     scores: Floats
     page: Array
+
+
+class Outbox(NamedTuple):
+    """Decisions and predictions on their way out; ``n`` counts them: [decisions, predictions]."""
+
+    decisions: Array
+    prediction_event: Array
+    prediction_p: Floats
+    n: Array
+
+
+class Cursor(IntEnum):
+    """Fields of the loop's cursor."""
+
+    AT = 0
+    """The event it is at."""
+    STAGE = 1
+    NEEDS = 2
+    """What that event made necessary to decide."""
+    ANSWERED = 3
+    """1: the answer to what was asked last is in ``scratch.answer``."""
+    ASKED = 4
+    """How many rows were asked about."""
+    REPEATS = 5
+    DUPLICATES = 6
+
+
+def new_scratch() -> Scratch:
+    """Working memory for one loop."""
+    return Scratch(
+        weights=np.ones(len(HALF_LIVES_DAYS) + 2),
+        ask=np.zeros((MAX_ROWS, len(QUALITY_FEATURES))),
+        answer=np.zeros(MAX_ROWS),
+        churn_ask=np.zeros(len(CHURN_FEATURES)),
+        quality=np.zeros(MAX_ROWS),
+        terms=np.zeros((MAX_ROWS, DEMAND_TERMS)),
+        scores=np.zeros(MAX_ROWS),
+        page=np.zeros(MAX_ROWS, np.int8),
+    )
+
+
+def parameters_from(settings: Settings) -> Parameters:
+    """The settings that the loop knows."""
+    return Parameters(*(getattr(settings, name) for name in Parameters._fields))

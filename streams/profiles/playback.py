@@ -1,7 +1,8 @@
 """Playbacks: the time that was truly watched, and whether it made a quality play. Compiled.
 
-Watched time is the union of really played intervals (as Recombee's view portion and Snowplow's media ping do): what a seek
-jumps over, a pause, and a gap without heartbeats do not count, and what is played twice counts once.
+Watched time is the union of really played intervals (as Recombee's view portion and Snowplow's media ping
+do): what a seek jumps over, a pause, and a gap without heartbeats do not count, and what is played twice
+counts once.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import numpy as np
 
 from models.compiled import compiled
 from streams.profiles.layout import INTERVALS, PLAYBACKS
-from streams.profiles.parameters import Array, Parameters
+from streams.profiles.parameters import Fields, Parameters
 
 FASTEST = 2.25
-"""Positions may advance this many seconds a second of event time (double speed, and clocks are rough); more is a jump."""
+"""Positions may advance this many seconds a second of event time (double speed, and clocks are rough);
+more is a jump."""
 SLACK_S = 2.0
 """... plus this many seconds."""
 ROUNDING_S = 0.001
@@ -21,7 +23,7 @@ ROUNDING_S = 0.001
 
 
 @compiled
-def find_playback(p: Array, playback: int) -> int:
+def find_playback(p: Fields, playback: int) -> int:
     """Index of the open playback with this id, or -1."""
     for k in range(PLAYBACKS):
         if p.play_id[k] == playback:
@@ -31,7 +33,7 @@ def find_playback(p: Array, playback: int) -> int:
 
 @compiled
 def open_playback(
-    p: Array, k: int, playback: int, title: int, row: int, position_s: float, duration_s: float, ts: int
+    p: Fields, k: int, playback: int, title: int, row: int, position_s: float, duration_s: float, ts: int
 ) -> None:
     """Begin a playback at place ``k``; ``row`` is 1 + the row or 0, ``duration_s`` 0 is unknown."""
     p.play_id[k] = playback
@@ -49,18 +51,19 @@ def open_playback(
 
 
 @compiled
-def close_playback(p: Array, k: int) -> None:
+def close_playback(p: Fields, k: int) -> None:
     """Free the place of a playback that ended."""
     p.play_id[k] = 0
     p.play_playing[k] = 0
 
 
 @compiled
-def add_interval(p: Array, k: int, start: float, end: float) -> float:
+def add_interval(p: Fields, k: int, start: float, end: float) -> float:
     """Add ``[start, end)`` to what was played; returns the seconds that were not played before.
 
-    The intervals are kept sorted and apart. When there is no place for one more, the two with the smallest gap between them become
-    one without the gap being counted as watched: playing the gap later is then not counted either, never too much.
+    The intervals are kept sorted and apart. When there is no place for one more, the two with the
+    smallest gap between them become one without the gap being counted as watched: playing the gap later
+    is then not counted either, never too much.
     """
     n = np.int64(p.play_intervals[k])
     fresh = end - start
@@ -116,8 +119,9 @@ def add_interval(p: Array, k: int, start: float, end: float) -> float:
 
 
 @compiled
-def advance_playback(p: Array, k: int, position_s: float, ts: int, parameters: Parameters) -> float:
-    """The player stands at ``position_s`` at ``ts``: credit what was played since its last word; returns new seconds watched."""
+def advance_playback(p: Fields, k: int, position_s: float, ts: int, parameters: Parameters) -> float:
+    """The player stands at ``position_s`` at ``ts``: credit what was played since its last word; returns
+    new seconds watched."""
     fresh = 0.0
     elapsed_ms = ts - p.play_ts[k]
     start = p.play_position_s[k]
@@ -136,8 +140,9 @@ def advance_playback(p: Array, k: int, position_s: float, ts: int, parameters: P
 
 
 @compiled
-def reaches_quality(p: Array, k: int, parameters: Parameters) -> bool:
-    """True when this playback has just become a quality play: watched long enough, or enough of the title."""
+def reaches_quality(p: Fields, k: int, parameters: Parameters) -> bool:
+    """True when this playback has just become a quality play: watched long enough, or enough of the
+    title."""
     if p.play_quality[k] == 1:
         return False
     needed = parameters.quality_seconds

@@ -15,7 +15,7 @@ from streams.events.kinds import (
 )
 from streams.profiles.clock import DAY, count
 from streams.profiles.layout import Counter, Subscription
-from streams.profiles.parameters import Array, Parameters
+from streams.profiles.parameters import Array, Fields, Parameters
 
 SESSIONS = int(Counter.SESSIONS)
 SEARCHES_WITHOUT_PLAY = int(Counter.SEARCHES_WITHOUT_PLAY)
@@ -30,12 +30,13 @@ CANCELLED = int(Subscription.CANCELLED)
 
 @compiled
 def observe_session(
-    p: Array, kind: int, ts: int, previous_ts: int, weights: Array, parameters: Parameters
+    p: Fields, kind: int, ts: int, previous_ts: int, weights: Array, parameters: Parameters
 ) -> bool:
     """Keep the session current; true when this event begins a new one.
 
-    A session begins with ``session_start``, with the first event ever, or after ``session_gap_ms`` of silence (``previous_ts`` is the
-    profile's last event time before this one). It ends with ``session_end``. A late event belongs to the session under way.
+    A session begins with ``session_start``, with the first event ever, or after ``session_gap_ms`` of
+    silence (``previous_ts`` is the profile's last event time before this one). It ends with
+    ``session_end``. A late event belongs to the session under way.
     """
     begins = p.in_session == 0 or ts - previous_ts > parameters.session_gap_ms
     if kind == SESSION_START and (p.session_events > 0 or begins):
@@ -58,15 +59,16 @@ def observe_session(
 
 
 @compiled
-def close_search(p: Array, weights: Array) -> None:
-    """A search that led to no play before the next search or the session's end is counted as one without play."""
+def close_search(p: Fields, weights: Array) -> None:
+    """A search that led to no play before the next search or the session's end is counted as one without
+    play."""
     if p.open_search:
         count(p, SEARCHES_WITHOUT_PLAY, 1.0, weights)
         p.open_search = 0
 
 
 @compiled
-def observe_device(p: Array, device: int, place: int, weights: Array) -> None:
+def observe_device(p: Fields, device: int, place: int, weights: Array) -> None:
     """Count changes of device type and of place (country and region); 0 is not said."""
     if device != 0:
         if p.device != 0 and p.device != device:
@@ -79,9 +81,9 @@ def observe_device(p: Array, device: int, place: int, weights: Array) -> None:
 
 
 @compiled
-def observe_subscription(p: Array, kind: int, ts: int, period_days: float, weights: Array) -> None:
+def observe_subscription(p: Fields, kind: int, ts: int, period_days: float, weights: Array) -> None:
     """Keep the state of the subscription. ``period_days`` is 0 when it was not said."""
-    if kind == SUBSCRIPTION_STARTED or kind == SUBSCRIPTION_RENEWED:
+    if kind in (SUBSCRIPTION_STARTED, SUBSCRIPTION_RENEWED):
         p.subscription = ACTIVE
         if period_days > 0:
             p.renewal_ts = ts + int(period_days * DAY)

@@ -11,13 +11,15 @@ from streams.profiles.parameters import Array
 
 FIRST_CAPACITY = 1_024
 GROWTH = 1.25
-"""Memory is copied log(n)/log(1.25) times in all; pages not yet used cost nothing (the system gives zeroed pages lazily)."""
+"""Memory is copied log(n)/log(1.25) times in all; pages not yet used cost nothing (the system gives
+zeroed pages lazily)."""
 
 
 class Store:
     """Records of one kind by name.
 
-    ``records`` is the array (its length is the capacity), ``dirty`` marks records that changed since the last ``take_dirty``.
+    ``records`` is the array (its length is the capacity), ``dirty`` marks records that changed since the
+    last ``take_dirty``.
     """
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
@@ -37,8 +39,8 @@ class Store:
         return self.add(name) if slot is None else slot
 
     def add(self, name: str) -> int:
-        """Give ``name`` a slot. A tombstone that waits for it stays: its old slot may be another's by now, and the changelog
-        must free it first.
+        """Give ``name`` a slot. A tombstone that waits for it stays: its old slot may be another's by
+        now, and the changelog must free it first.
         """
         if self._free:
             slot = heapq.heappop(self._free)  # the smallest: the same after a recovery
@@ -73,7 +75,8 @@ class Store:
         self._free = [slot for slot, name in enumerate(self.names) if name is None]
 
     def remove(self, name: str) -> None:
-        """Forget ``name``: its record is zeroed, its slot used again, and the changelog gets a tombstone."""
+        """Forget ``name``: its record is zeroed, its slot used again, and the changelog gets a
+        tombstone."""
         slot = self.slots.pop(name)
         self.records[slot] = np.zeros((), self.records.dtype)
         self.dirty[slot] = 0
@@ -92,6 +95,11 @@ class Store:
         removed = list(self._removed)
         self._removed.clear()
         return changed, removed
+
+    @property
+    def dirty_count(self) -> int:
+        """How many records changed since the last ``take_dirty``."""
+        return int(np.count_nonzero(self.dirty[: len(self.names)]))
 
     @property
     def bytes(self) -> int:

@@ -1,1 +1,2 @@
-"""State on its way to the changelog and back: ``packing`` (bytes of a record), ``codec`` (records of the changelog)."""
+"""State on its way to the changelog and back: ``packing`` (bytes of a record), ``codec`` (records of the
+changelog)."""

@@ -1,6 +1,7 @@
 """The catalogs as the engine knows them: rows a page may show, titles with their tags and length.
 
-One catalog is shared by all partitions of a worker; ``version`` counts its changes, so that a partition notices them.
+One catalog is shared by all partitions of a worker; ``version`` counts its changes, so that a partition
+notices them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Catalog:
         self._row_of_tag: dict[str, str] = {}
 
     def put(self, topic: str, key: bytes, value: bytes | None) -> None:
-        """Take one record of a catalog topic; ``None`` removes. A record that cannot be read is logged, counted and leaves what was."""
+        """Take one record of a catalog topic; ``None`` removes. A record that cannot be read is logged,
+        counted and leaves what was."""
         self.version += 1
         if value is None:
             name = key.decode(errors="replace")

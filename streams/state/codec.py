@@ -1,4 +1,5 @@
-"""The records of the state changelog: profiles, blocks of titles, names of titles, and the partition with its models.
+"""The records of the state changelog: profiles, blocks of titles, names of titles, and the partition with
+its models.
 
 | key | value |
 | --- | --- |
@@ -7,11 +8,14 @@
 | ``t`` + block number | header, raw words: the records of 64 titles |
 | ``m`` | a pickle: the partition's record, its rows, its models and their outcomes not yet learned |
 
-The header is one word: layout version, kind, and slot, so that a newer program knows what it reads. A record of an older layout is read
-by its field names; one of a newer layout, or one that does not fit, ends recovery with an error.
+The header is one word: layout version, kind, and slot, so that a newer program knows what it reads. A
+record of an older layout is read by its field names; one of a newer layout, or one that does not fit,
+ends recovery with an error.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 
@@ -25,7 +29,8 @@ PROFILE_KEY, TITLE_NAME_KEY, TITLES_KEY, MODEL_KEY = b"p", b"n", b"t", b"m"
 TITLES_PER_BLOCK = 64
 
 PROFILE_LAYOUTS: dict[int, np.dtype[np.void]] = {LAYOUT_VERSION: PROFILE}
-"""Every layout that can be read, by version: an older one stays here for as long as a changelog may hold its records."""
+"""Every layout that can be read, by version: an older one stays here for as long as a changelog may hold
+its records."""
 
 
 def header(slots: Array, version: int = LAYOUT_VERSION) -> Array:
@@ -55,8 +60,8 @@ def encode_profiles(store: Store, slots: Array) -> tuple[list[bytes], list[bytes
     packed = out[:used].tobytes()
     bounds = [0, *(ends * WORD).tolist()]
     names = store.names
-    keys = [b"p" + names[slot].encode() for slot in slots.tolist()]  # type: ignore[union-attr]  # a dirty slot has a name
-    return keys, [packed[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    keys = [b"p" + names[slot].encode() for slot in slots.tolist()]
+    return keys, [packed[a:b] for a, b in itertools.pairwise(bounds)]
 
 
 def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None:
@@ -67,8 +72,8 @@ def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None
         version, slot = read_header(int.from_bytes(value[:WORD], "little"))
         if len(value) % WORD or version not in PROFILE_LAYOUTS:
             raise RecoveryError(
-                f"the changelog record of profile {name!r} ({len(value)} bytes, layout {version}) cannot be read: this program reads "
-                f"layouts {sorted(PROFILE_LAYOUTS)}"
+                f"the changelog record of profile {name!r} ({len(value)} bytes, layout {version}) cannot be "
+                f"read: this program reads layouts {sorted(PROFILE_LAYOUTS)}"
             )
         if version != LAYOUT_VERSION:
             value = _modern(name, value, version, slot)

@@ -1,7 +1,8 @@
 """Records without their zeros: a bitmap of the 8-byte words that are not zero, then those words. Compiled.
 
-Most of a profile's record is zero most of the time (rows it never watched, places for impressions that are not taken), so this is a
-third of the bytes at the cost of one pass over memory: 0.1 us a record each way.
+Most of a profile's record is zero most of the time (rows it never watched, places for impressions that
+are not taken), so this is a third of the bytes at the cost of one pass over memory: 0.1 us a record each
+way.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ WORD = 8
 
 @compiled
 def pack(words: Array, slots: Array, headers: Array, out: Array, ends: Array) -> int:
-    """Pack ``words[slot]`` of every slot into ``out`` (uint64), each behind its header; ``ends`` gets where each ends.
+    """Pack ``words[slot]`` of every slot into ``out`` (uint64), each behind its header; ``ends`` gets
+    where each ends.
 
-    Returns the number of words used. ``out`` must have room for ``len(slots) * (1 + bitmap + width)`` words.
+    Returns the number of words used. ``out`` must have room for ``len(slots) * (1 + bitmap + width)``
+    words.
     """
     width = words.shape[1]
     bitmaps = (width + 63) // 64
@@ -44,7 +47,8 @@ def pack(words: Array, slots: Array, headers: Array, out: Array, ends: Array) ->
 
 @compiled
 def unpack(packed: Array, start: int, end: int, words: Array) -> bool:
-    """Fill one record's ``words`` from ``packed[start:end]`` (without header); false when the length does not fit."""
+    """Fill one record's ``words`` from ``packed[start:end]`` (without header); false when the length does
+    not fit."""
     width = words.shape[0]
     bitmaps = (width + 63) // 64
     if end - start < bitmaps:
@@ -65,7 +69,8 @@ def unpack(packed: Array, start: int, end: int, words: Array) -> bool:
 
 @compiled
 def unpack_many(packed: Array, starts: Array, ends: Array, slots: Array, words: Array) -> int:
-    """Unpack records into ``words[slot]`` in order; returns the index of the first that does not fit, or -1."""
+    """Unpack records into ``words[slot]`` in order; returns the index of the first that does not fit, or
+    -1."""
     for i in range(slots.shape[0]):
         if not unpack(packed, starts[i], ends[i], words[slots[i]]):
             return i

@@ -24,9 +24,10 @@ class Record(Protocol):
 class RecordBatch:
     """Records of one partition that were fetched together.
 
-    ``start`` and ``end`` are log positions, ``[start, end)``: where the fetcher stood before and stands after.
-    They are not the first and last record's offsets, because transaction markers, aborted records and
-    compaction leave holes that are no loss. ``records`` are in offset order, all within ``[start, end)``.
+    ``start`` and ``end`` are log positions, ``[start, end)``: where the fetcher stood before and stands
+    after. They are not the first and last record's offsets, because transaction markers, aborted records
+    and compaction leave holes that are no loss. ``records`` are in offset order, all within ``[start,
+    end)``.
     """
 
     topic: str
@@ -42,6 +43,6 @@ class RecordBatch:
             )
         if self.records and not self.start <= self.records[0].offset <= self.records[-1].offset < self.end:
             raise ValueError(
-                f"records {self.records[0].offset}..{self.records[-1].offset} of {self.topic}-{self.partition} "
-                f"lie outside of [{self.start}, {self.end})"
+                f"records {self.records[0].offset}..{self.records[-1].offset} of "
+                f"{self.topic}-{self.partition} lie outside of [{self.start}, {self.end})"
             )

@@ -143,9 +143,9 @@ class EngineOracle:
 
 def _profile(engine: PartitionEngine, name: str) -> dict[str, Any]:
     """A profile's fields, with titles by name: their slots depend on how records were cut into batches."""
-    record = engine.profiles.records[engine.profiles.slots[name]]
+    record = engine.state.profiles.records[engine.state.profiles.slots[name]]
     fields = {field: record[field].tolist() for field in record.dtype.names}
-    fields["play_title"] = [engine.titles.names[slot] for slot in fields["play_title"]]
+    fields["play_title"] = [engine.state.titles.names[slot] for slot in fields["play_title"]]
     return fields
 
 
@@ -153,7 +153,7 @@ def _model_differences(number: int, rebuilt: PartitionEngine, wanted: PartitionE
     """What the partition has learned of titles, rows and outcomes."""
     for name in rebuilt.titles.slots.keys() | wanted.titles.slots.keys():
         found, right = (
-            engine.titles.records[engine.titles.slots[name]].tolist() if name in engine.titles.slots else None
+            engine.state.titles.records[engine.state.titles.slots[name]].tolist() if name in engine.state.titles.slots else None
             for engine in (rebuilt, wanted)
         )
         if found != right:

@@ -1,4 +1,5 @@
-"""Random but honest viewing histories for engine tests: sessions of several profiles, interleaved, with everything a client may send."""
+"""Random but honest viewing histories for engine tests: sessions of several profiles, interleaved, with
+everything a client may send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The engine as a whole: what it does must not depend on how records were cut into batches, nor on a crash between two of them."""
+"""The engine as a whole: what it does must not depend on how records were cut into batches, nor on a
+crash between two of them."""
 
 from __future__ import annotations
 
@@ -45,7 +46,10 @@ def run(
 
 
 def state_of(subject: PartitionEngine) -> dict[str, bytes]:
-    return {name: subject.profiles.records[slot].tobytes() for name, slot in subject.profiles.slots.items()}
+    return {
+        name: subject.state.profiles.records[slot].tobytes()
+        for name, slot in subject.state.profiles.slots.items()
+    }
 
 
 def outputs(out: dict[str, TopicWrites]) -> dict[str, list[tuple[bytes | None, bytes | None]]]:
@@ -61,8 +65,8 @@ def assert_same(
     a: tuple[PartitionEngine, dict[str, TopicWrites]], b: tuple[PartitionEngine, dict[str, TopicWrites]]
 ) -> None:
     assert state_of(a[0]) == state_of(b[0])
-    assert a[0].table.tobytes() == b[0].table.tobytes()
-    for mine, theirs in ((a[0].quality, b[0].quality), (a[0].churn, b[0].churn)):
+    assert a[0].state.table.tobytes() == b[0].state.table.tobytes()
+    for mine, theirs in ((a[0].state.quality, b[0].state.quality), (a[0].state.churn, b[0].state.churn)):
         assert mine.version == theirs.version
         np.testing.assert_array_equal(mine.weights, theirs.weights)
     assert outputs(a[1]) == outputs(b[1])
@@ -101,7 +105,7 @@ def test_the_compacted_changelog_restores_the_same() -> None:
     recovered.restore([key for _, key, _ in kept], [value for _, _, value in kept])  # type: ignore[misc]
     recovered.restored()
     assert state_of(recovered) == state_of(subject)
-    assert recovered.table.tobytes() == subject.table.tobytes()
+    assert recovered.state.table.tobytes() == subject.state.table.tobytes()
 
 
 def test_versions_are_complete_and_decisions_linked() -> None:
@@ -140,12 +144,12 @@ def test_rejects_keep_their_bytes_and_say_why() -> None:
     reasons = [dict(headers)["reason"].decode() for headers in letters.headers]
     assert reasons == ["not_json", "key_mismatch", "empty"]
     assert [dict(headers)["offset"] for headers in letters.headers] == [b"0", b"1", b"2"]
-    assert len(subject.profiles) == 0
+    assert len(subject.state.profiles) == 0
 
 
 def test_deletion_erases_and_leaves_tombstones() -> None:
     records = Journeys(3, profiles=1, deletions=False).records(200)
-    subject, out = run(records, 200)
+    subject, _out = run(records, 200)
     event = {
         "type": "profile_deleted",
         "event_id": "bye",
@@ -155,7 +159,7 @@ def test_deletion_erases_and_leaves_tombstones() -> None:
     end = Fetched(200, event["ts"], b"profile-0", orjson.dumps(event))
     subject.apply(batches([end], 1)[0], NOW)
     writes = subject.drain()
-    assert len(subject.profiles) == 0
+    assert len(subject.state.profiles) == 0
     for topic in topics.KEYED_BY_PROFILE:
         assert (writes.topics[topic].keys, writes.topics[topic].values) == ([b"profile-0"], [None])
     state = writes.topics[SETTINGS.state_topic]
@@ -175,5 +179,5 @@ def test_any_river_model_gives_the_same_whatever_the_batches(spec: str) -> None:
         )
     records = Journeys(11).records(800)
     mine, theirs = run(records, 800, config), run(records, 1, config)
-    assert mine[0].quality.version > 2
+    assert mine[0].state.quality.version > 2
     assert_same(mine, theirs)

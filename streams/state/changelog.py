@@ -1,0 +1,107 @@
+"""State to the changelog and back: what changed since the last checkpoint out, the whole log in. Formats
+are ``codec``'s."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+
+import numpy as np
+
+from streams.errors import RecoveryError
+from streams.profiles.layout import LAYOUT_VERSION, PARTITION
+from streams.state import codec
+from streams.state.partition_state import PartitionState
+
+log = logging.getLogger(__name__)
+
+
+def take_changes(state: PartitionState) -> tuple[list[bytes], list[bytes | None]]:
+    """Keys and values of every record that changed since the last call; a removed profile is a
+    tombstone."""
+    changed, removed = state.profiles.take_dirty()
+    # Tombstones first: the slot that a removed profile left may belong to one of the records behind them.
+    keys = [codec.PROFILE_KEY + name.encode() for name in removed]
+    values: list[bytes | None] = [None] * len(removed)
+    changed_titles, _ = state.titles.take_dirty()
+    for more_keys, more_values in (
+        codec.encode_profiles(state.profiles, changed),
+        codec.encode_titles(state.titles, changed_titles, state.new_titles),
+    ):
+        keys.extend(more_keys)
+        values.extend(more_values)
+    state.new_titles = []
+    if state.changed:
+        keys.append(codec.MODEL_KEY)
+        values.append(_dump_models(state))
+        state.changed = False
+    return keys, values
+
+
+def restore(state: PartitionState, keys: list[bytes], values: list[bytes | None]) -> None:
+    """Take changelog records in, in log order. Raises ``RecoveryError`` for one that cannot be read."""
+    names: list[str] = []
+    records: list[bytes] = []
+    for key, value in zip(keys, values, strict=True):
+        kind, name = key[:1], key[1:]
+        if kind == codec.PROFILE_KEY:
+            if value is not None:
+                names.append(name.decode())
+                records.append(value)
+                continue
+            codec.decode_profiles(state.profiles, names, records)
+            names, records = [], []
+            if name.decode() in state.profiles.slots:
+                state.profiles.remove(name.decode())
+        elif value is None:
+            raise RecoveryError(f"the changelog has a tombstone for {key!r}, which is never removed")
+        elif kind == codec.TITLE_NAME_KEY:
+            state.titles.place(name.decode(), codec.read_header(int.from_bytes(value[:8], "little"))[1])
+        elif kind == codec.TITLES_KEY:
+            codec.decode_title_block(state.titles, value)
+        elif kind == codec.MODEL_KEY:
+            _load_models(state, value)
+        else:
+            raise RecoveryError(
+                f"the changelog has a record of unknown kind {key!r}: did something else write it?"
+            )
+    codec.decode_profiles(state.profiles, names, records)
+
+
+def finish_restore(state: PartitionState) -> None:
+    """The changelog is read: check it, know the free slots, and start with nothing dirty."""
+    state.profiles.restored(int(state.table["slots"][0]))
+    state.titles.restored(0)
+    state.profiles.take_dirty()
+    state.titles.take_dirty()
+    state.forget_catalog()
+    born = int(np.count_nonzero(state.profiles.records["born"][: len(state.profiles.names)]))
+    if born != len(state.profiles):
+        raise RecoveryError(f"the changelog names {len(state.profiles)} profiles and holds {born}")
+
+
+def _dump_models(state: PartitionState) -> bytes:
+    """The partition's record, the rows and both models. A pickle, as River's models are; only this
+    program writes the topic."""
+    return pickle.dumps(
+        (LAYOUT_VERSION, state.table.tobytes(), state.rows, state.quality.dump(), state.churn.dump()), 5
+    )
+
+
+def _load_models(state: PartitionState, value: bytes) -> None:
+    try:
+        version, table, rows, quality, churn = pickle.loads(value)
+    except Exception as error:  # whatever a damaged pickle raises
+        raise RecoveryError(f"the changelog's model record cannot be read: {error!r}") from error
+    if version != LAYOUT_VERSION or len(table) != PARTITION.itemsize:
+        raise RecoveryError(
+            f"the changelog's model record has layout {version}, this program reads {LAYOUT_VERSION}"
+        )
+    state.table[:] = np.frombuffer(table, PARTITION)
+    state.rows = rows
+    for learner, dumped in ((state.quality, quality), (state.churn, churn)):
+        if not learner.load(dumped):
+            log.warning(
+                "the %s model starts anew: the changelog holds %s, configured is %s",
+                learner.name, dumped[0], learner.spec,
+            )  # fmt: skip

@@ -1,0 +1,42 @@
+"""What a partition's engine has counted since it was opened: for metrics, never for decisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streams import topics
+from streams.events.kinds import KINDS
+from streams.loop import CHURN_DECIDED, COUNTS, ROWS_DECIDED
+from streams.profiles.parameters import Array
+
+
+@dataclass(slots=True)
+class EngineStats:
+    """Counts only ever go up."""
+
+    events: Array = field(default_factory=lambda: np.zeros(COUNTS, np.int64))
+    """Applied events by kind; then how often rows and churn were decided anew."""
+    rejects: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    """Events that their producer sent again."""
+    repeats: int = 0
+    """Events that a profile's record had applied before a crash."""
+    unknown_rows: int = 0
+    """Events that name a row the catalog does not have."""
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        """Applied events by type."""
+        return dict(zip(KINDS, self.events.tolist(), strict=False))
+
+    @property
+    def decisions(self) -> dict[str, int]:
+        """How often each surface was decided anew, whether or not that changed anything."""
+        return {
+            topics.ROW_ORDER: int(self.events[ROWS_DECIDED]),
+            topics.CHURN_SCORES: int(self.events[CHURN_DECIDED]),
+        }
