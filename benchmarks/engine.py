@@ -93,7 +93,7 @@ STAGES: tuple[tuple[Any, str], ...] = (
     (pipeline, "to_columns"),
     (pipeline, "run"),
     (Learner, "learn"),
-    (pipeline.PartitionEngine, "_encode"),
+    (pipeline.Outgoing, "add_decisions"),
     (pipeline.PartitionEngine, "drain"),
 )
 
