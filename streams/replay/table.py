@@ -7,6 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+DAYS_SHOWN = 7
+"""Learning shows in the first days; the JSON report has them all."""
+
 
 def show(report: dict[str, Any], console: Console) -> None:
     """Print the report that ``running.replay`` returned, as far as it goes."""
@@ -51,10 +54,10 @@ def _predictions(report: dict[str, Any], console: Console) -> None:
         simple_auc = quality["baselines"][simple]["auc"]
         table.add_row(name, *figures, f"{quality['n']:,}", f"{_figure(simple_auc)} ({simple})")
     console.print(table)
-    by_day = report["long_view"]["auc_by_day"]
+    by_day = list(report["long_view"]["auc_by_day"].items())[:DAYS_SHOWN]
     if by_day:
-        days = ", ".join(f"{_figure(auc)} (day {day})" for day, auc in by_day.items())
-        console.print(f"AUC of quality plays by day of the log: {days}")
+        days = ", ".join(f"{_figure(auc)} (day {day})" for day, auc in by_day)
+        console.print(f"AUC of quality plays by day of the log, the first {len(by_day)} scored: {days}")
 
 
 def _figure(value: float | None) -> str:
