@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 from streams import topics
 from streams.checkpoint import Checkpoint
 from streams.engine import Engine
-from streams.errors import FencedError, InvariantError, PositionError, RecoveryError
+from streams.errors import ConfigurationError, FencedError, InvariantError, PositionError, RecoveryError
 from streams.partition import Observer, Partition
 from streams.recovery import recover
 from streams.settings import Settings
@@ -87,12 +87,20 @@ class Assignment:
     def assign(self, assigned: Iterable[Any]) -> None:
         """Begin to open every partition number of ``assigned`` (topic, partition) pairs that is not open yet.
 
-        Raises ``InvariantError`` when a partition number of one input came without that of the others.
+        Raises ``InvariantError`` when a partition number of one input came without that of the others,
+        ``ConfigurationError`` when there are more than the settings say.
         """
         numbers = {topic: {tp.partition for tp in assigned if tp.topic == topic} for topic in topics.INPUTS}
         mine = numbers[topics.INPUTS[0]]
         if any(others != mine for others in numbers.values()):
-            raise InvariantError(f"partition numbers of the inputs were split among workers: {numbers}")
+            raise InvariantError(
+                f"inputs were split among workers, or have not the same partitions: {numbers}"
+            )
+        if mine and max(mine) >= self._settings.partitions:
+            raise ConfigurationError(
+                f"the inputs have at least {max(mine) + 1} partitions, but FLYWHEEL_PARTITIONS is "
+                f"{self._settings.partitions}: set it to their number (`flywheel topics check` tells)"
+            )
         for number in sorted(mine - self.partitions.keys() - self.opening.keys()):
             self.opening[number] = asyncio.create_task(self._open(number), name=f"open-{number}")
         self._observer.on_event("assigned", ",".join(map(str, sorted(mine))))

@@ -15,7 +15,7 @@ from faust.types import TP
 from streams import agents, topics
 from streams.agents import Assignment
 from streams.engine import Writes
-from streams.errors import InvariantError, RecoveryError
+from streams.errors import ConfigurationError, InvariantError, RecoveryError
 from streams.partition import Observer
 from streams.recovery import Recovered
 from streams.settings import load
@@ -233,6 +233,14 @@ def test_a_revocation_during_recovery_cancels_it_and_closes(monkeypatch: pytest.
         await story.work.release([0])
         assert story.shelf.closed
         assert story.work.opening == {} and story.failures == []
+
+    asyncio.run(run())
+
+
+def test_more_partitions_than_the_settings_say_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        with pytest.raises(ConfigurationError, match="at least 8 partitions, but FLYWHEEL_PARTITIONS is 4"):
+            Story(monkeypatch).work.assign({TopicPartition(topic, 7) for topic in topics.INPUTS})
 
     asyncio.run(run())
 
