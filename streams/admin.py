@@ -27,6 +27,10 @@ INPUT_RETENTION_MS = 7 * DAY_MS
 """A worker may be down for a week and lose nothing."""
 DEAD_LETTER_RETENTION_MS = 30 * DAY_MS
 """People read dead letters, and people go on holiday."""
+KAFKA_MAX_MESSAGE_BYTES = 1_048_588
+"""What a broker takes as the largest record batch, unless it is told otherwise."""
+DEAD_LETTER_MAX_BYTES = 2 * KAFKA_MAX_MESSAGE_BYTES
+"""The largest record that an input takes must fit into its dead letter, with the headers that say why."""
 LEADERS_DEADLINE_S = 30.0
 """A new topic's partitions have leaders after milliseconds; a cluster that restarts gets more."""
 TOPIC_ALREADY_EXISTS = 36
@@ -75,6 +79,8 @@ def configs_of(topic: Topic, settings: Settings, input_retention_ms: int) -> dic
     if not topic.compacted:
         kept = DEAD_LETTER_RETENTION_MS if topic.name == topics.DEAD_LETTERS else input_retention_ms
         configs["retention.ms"] = str(kept)
+    if topic.name == topics.DEAD_LETTERS:
+        configs["max.message.bytes"] = str(DEAD_LETTER_MAX_BYTES)
     if settings.replication >= 3:
         configs["min.insync.replicas"] = (
             "2"  # one broker may be down, and no acknowledged record is lost with it
@@ -126,6 +132,11 @@ def compare(topic: Topic, found: Found | None, settings: Settings) -> list[Findi
         findings.append(Finding(topic.name, what, change))
     if found.configs is None:
         return findings
+    largest = int(found.configs.get("max.message.bytes", KAFKA_MAX_MESSAGE_BYTES))
+    if topic.name == topics.DEAD_LETTERS and largest < DEAD_LETTER_MAX_BYTES:
+        change = f"Raise it, or one record of the largest size stops a partition: {alter} "
+        change += f"max.message.bytes={DEAD_LETTER_MAX_BYTES}"
+        findings.append(Finding(topic.name, f"takes records of {largest} bytes at most", change))
     policy = found.configs.get("cleanup.policy", "delete")  # Kafka's own default
     wanted = "compact" if topic.compacted else "delete"
     if policy != wanted:

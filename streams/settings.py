@@ -64,9 +64,6 @@ class Settings:
     """SIGTERM: the batch under way and its checkpoint must be done within this time."""
     max_poll_records: int = 4_000
     """Records of one fetched batch at most."""
-    dedup_events: int = 32
-    """The same ``event_id`` within this many events of its profile counts once. Fixed by the state
-    layout."""
 
     # --- judging input
     # -------------------------------------------------------------------------------------------
