@@ -104,9 +104,9 @@ async def measure_ours(brokers: str, plan: Plan, settings: Settings) -> dict[str
                     run="more",
                     active_share=1.0,
                 )
-                await log.write(brokers, count, more)
-                wanted = await progress.written(names, count)
-                await recovery.until_done(worker, lambda: progress.committed(names, count), wanted)
+                await recovery.arrive_in_step(
+                    brokers, count, more, worker, lambda: progress.committed(names, count)
+                )
 
             memory = await recovery.measure_memory(worker, arrive)
             figures |= {
