@@ -15,9 +15,7 @@ import logging
 import os
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from streams.checkpoint import AtLeastOnceCheckpoint, Checkpoint, TransactionalC
 from streams.errors import FlywheelError
 from streams.partition import Observer
 from streams.settings import SECOND_MS, Settings, load
+from streams.status import Status
 from streams.transport.batching import BatchSchema
 from streams.watch import Watch
 
@@ -43,31 +42,6 @@ END_GRACE_S = 1.5
 them."""
 FAILURE_GRACE_S = 5.0
 """A failed worker has this long to leave the group in order."""
-
-
-@dataclass(slots=True)
-class Status:
-    """What the worker is doing, for pages and metrics. Times are seconds of ``time.monotonic``."""
-
-    guarantee: str = ""
-    """``exactly_once`` or ``at_least_once``; empty until the broker has been asked."""
-    started: bool = False
-    """The group has assigned something (or nothing) to this worker."""
-    partitions: tuple[int, ...] = ()
-    """Open partitions."""
-    recovering: tuple[int, ...] = ()
-    """Partitions that are assigned and not open yet."""
-    lags: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    """Records in the log that no checkpoint covers, by (topic, partition)."""
-    progressed_at_s: float = field(default_factory=time.monotonic)
-    """When the watch last found everything well."""
-    failure: str = ""
-    """Why the worker is ending; empty while it is well."""
-
-    @property
-    def ready(self) -> bool:
-        """Everything assigned is recovered."""
-        return self.started and not self.recovering and not self.failure
 
 
 class FlywheelApp(faust.App):
