@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.events import Sent, catalogs, generate
 from streams import pipeline, topics
 from streams.decisions.learner import Learner
+from streams.emit.outgoing import Outgoing
 from streams.engine import Engine
 from streams.settings import Settings
 from streams.state.catalog import Catalog
@@ -93,7 +94,7 @@ STAGES: tuple[tuple[Any, str], ...] = (
     (pipeline, "to_columns"),
     (pipeline, "run"),
     (Learner, "learn"),
-    (pipeline.Outgoing, "add_decisions"),
+    (Outgoing, "add_decisions"),
     (pipeline.PartitionEngine, "drain"),
 )
 
