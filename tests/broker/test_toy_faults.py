@@ -32,32 +32,12 @@ def run(
 
 
 def test_kills(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 1, faults.kills)
-
-
-def test_restarts(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 2, faults.restarts)
+    run(kafka, tmp_path, 1, lambda scenario: faults.kills(scenario, times=5))
 
 
 def test_freezes(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 3, faults.freezes, may_exit=True)
-
-
-def test_replaced_while_frozen(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 4, faults.replaced_while_frozen, may_exit=True)
+    run(kafka, tmp_path, 2, lambda scenario: faults.freezes(scenario, times=1), may_exit=True)
 
 
 def test_joins(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 5, faults.joins)
-
-
-def test_kills_during_recovery(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 6, faults.kills_during_recovery)
-
-
-def test_broker_deaths(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 7, lambda scenario: faults.broker_deaths(scenario, kafka), may_exit=True)
-
-
-def test_rejected_outputs(kafka: ApacheKafka, tmp_path: Path) -> None:
-    run(kafka, tmp_path, 8, lambda scenario: faults.rejected_outputs(scenario, "row-order"), may_exit=True)
+    run(kafka, tmp_path, 3, faults.joins)
