@@ -129,7 +129,7 @@ def test_bad_lines_become_dead_letters_and_nothing_else_is_lost(tmp_path: Path) 
     result = CliRunner().invoke(
         command.replay, ["--format", "jsonl", str(tmp_path), "--report", str(tmp_path / "report.json")]
     )
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, (result.output, result.exception)
     coverage = json.loads((tmp_path / "report.json").read_text())["coverage"]
     assert (coverage["events"], coverage["rejects"]) == (202, {"not_json": 1, "unknown_event_type": 1})
 
