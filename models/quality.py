@@ -24,6 +24,7 @@ FEATURES = (
     "activity",  # log(1 + outcomes of this profile) - 1
     "watched",  # how much longer it watches than others do at the same positions, in log(1 + s)
     "row_position",  # the row's rate at this position, against the position's
+    "length",  # mean rate of titles of these lengths at this position, against the position's
 )
 """Names of the features, in the order of their columns."""
 
@@ -37,6 +38,7 @@ PRIOR = {
     "activity": -0.1,
     "watched": 0.4,
     "row_position": 0.3,
+    "length": 0.45,
 }
 """Weights before the first outcome: a smoothed rate is trusted by that much. From six days of KuaiRand,
 rounded."""

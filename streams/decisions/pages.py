@@ -10,6 +10,9 @@ from streams.decisions.demand import demand_scores, demand_terms
 from streams.decisions.ordering import arrange, movable, page_gain, propensity, sort_rows
 from streams.decisions.rows import (
     base_rate,
+    count_title,
+    length_class,
+    length_rate,
     row_features,
     row_qualities,
     row_rate,
@@ -57,20 +60,24 @@ def predict(
     if cursor[ANSWERED] == 0:
         base = base_rate(partition)
         appeal = 0.0
+        length = 0.0
         n = columns.items_to[i] - columns.items_from[i]
         rate = row_rate(partition, row, base)
         for j in range(columns.items_from[i], columns.items_to[i]):
             appeal += title_appeal(tables.titles, columns.items[j], base, rate)
+            kind = length_class(tables.titles[columns.items[j]].duration_s)
+            length += length_rate(partition, kind, position, base)
         if n > 0:
             appeal /= n
+            length /= n
             if partition.row_appeal_n[row] < 50.0:
                 partition.row_appeal_n[row] += 1.0
             partition.row_appeal[row] += (appeal - partition.row_appeal[row]) / partition.row_appeal_n[row]
         else:
             appeal = partition.row_appeal[row]
-        row_features(p, partition, row, position, appeal, base, features)
+        row_features(p, partition, row, position, appeal, length, base, features)
         for j in range(columns.items_from[i], columns.items_to[i]):
-            tables.titles[columns.items[j]].seen += 1.0
+            count_title(tables.titles[columns.items[j]])
             tables.dirty_title[columns.items[j]] = 1
         if models.quality_linear == 0:
             cursor[ASKED] = 1
@@ -80,7 +87,10 @@ def predict(
         probability = scratch.answer[0]
         cursor[ANSWERED] = 0
     place = place_for_impression(p, row, columns.ts[i], partition, quality, scratch.weights)
-    await_outcome(p, place, row, position, columns.ts[i], features, probability)
+    first = 0
+    if columns.items_to[i] > columns.items_from[i]:
+        first = length_class(tables.titles[columns.items[columns.items_from[i]]].duration_s)
+    await_outcome(p, place, row, position, first, columns.ts[i], features, probability)
     if parameters.log_predictions:
         n = outbox.n[1]
         outbox.prediction_event[n] = i
@@ -169,6 +179,7 @@ def explain_rows(partition: Fields, pages: Pages, scratch: Scratch, out: Fields)
     the page."""
     for reason in range(3):
         out.reason_row[reason] = -1
+        out.reason_feature[reason] = -1  # no term sets the row apart; the place in the outbox was another's
     length, before = np.int64(out.rows), np.int64(out.previous_rows)  # signed, like the indexes they meet
     for reason in range(3):
         best, moved = -1, np.int64(0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.compiled import compiled
 from streams.profiles.clock import advance_outcomes
-from streams.profiles.layout import MAX_POSITIONS, MAX_ROWS, RowStat
+from streams.profiles.layout import LENGTH_CLASSES, MAX_POSITIONS, MAX_ROWS, RowStat
 from streams.profiles.parameters import Array, Fields, Floats, Models, Pages, Scratch
 
 SEEN = int(RowStat.SEEN)
@@ -21,6 +21,8 @@ PROFILE_PRIOR, HOUR_PRIOR, PROFILE_ROW_PRIOR, ROW_PRIOR, TITLE_PRIOR = 5.0, 3.0,
 """Outcomes that a rate of its own needs to weigh as much as the wider rate that it is smoothed towards."""
 TITLE_MEMORY = 400.0
 """Impressions of a title after which the older half is forgotten."""
+LENGTH_STEP = 0.48
+"""Logarithm of the ratio between the bounds of two neighbouring classes of length."""
 WATCHED_CAP_S = 120.0
 """Watching on beyond this says no more about the choice of what to watch."""
 
@@ -67,11 +69,35 @@ def count_title(title: Fields) -> None:
 
 
 @compiled
+def length_class(duration_s: float) -> int:
+    """Class of a title's length; 0 is unknown, 1 is below 7 s, the last is from an hour and a half."""
+    if duration_s <= 0:
+        return 0
+    above = np.floor(np.log(duration_s / 7.0) / LENGTH_STEP) + 1.0
+    return int(min(LENGTH_CLASSES - 1.0, 1.0 + max(0.0, above)))
+
+
+@compiled
+def length_rate(partition: Fields, length: int, position: int, base: float) -> float:
+    """How much likelier than others at this position titles of this length are played well, in log-odds."""
+    at = smoothed(partition.position_quality[position], partition.position_seen[position], base, ROW_PRIOR)
+    hits, seen = partition.length_quality[length, position], partition.length_seen[length, position]
+    return log_odds(smoothed(hits, seen, at, ROW_PRIOR)) - log_odds(at)
+
+
+@compiled
 def row_features(
-    p: Fields, partition: Fields, row: int, position: int, appeal: float, base: float, out: Floats
+    p: Fields,
+    partition: Fields,
+    row: int,
+    position: int,
+    appeal: float,
+    length: float,
+    base: float,
+    out: Floats,
 ) -> None:
-    """Fill ``out`` with ``models.quality.FEATURES`` for ``row`` at vertical ``position``; ``appeal`` is
-    the mean of its titles'."""
+    """Fill ``out`` with ``models.quality.FEATURES`` for ``row`` at vertical ``position``; ``appeal`` and
+    ``length`` are the means of ``title_appeal`` and ``length_rate`` over the titles shown."""
     own = smoothed(p.quality, p.seen, base, PROFILE_PRIOR)
     at = smoothed(partition.position_quality[position], partition.position_seen[position], base, ROW_PRIOR)
     log_base, log_own, log_at = log_odds(base), log_odds(own), log_odds(at)
@@ -91,27 +117,54 @@ def row_features(
     here = partition.row_position_seen[row, position]
     hits = partition.row_position_quality[row, position]
     out[8] = log_odds(smoothed(hits, here, at, ROW_PRIOR)) - log_at if here > 0 else 0.0
+    out[9] = length
+
+
+@compiled
+def count_own_outcome(p: Fields, label: int, month: float, hour: float) -> None:
+    """An outcome of this profile, of an impression or of a play that none led to."""
+    p.seen += month
+    p.seen_hour += hour
+    if label:
+        p.quality += month
+        p.quality_hour += hour
+
+
+@compiled
+def count_unshown_watched(p: Fields, partition: Fields, watched_s: float, month: float) -> None:
+    """A play that no impression led to was watched for so long: compare with what is usual for such plays."""
+    watched = np.log1p(min(watched_s, WATCHED_CAP_S))
+    p.watch += (watched - partition.unshown_watch / (partition.unshown_plays + 1.0)) * month
+    partition.unshown_plays += 1.0
+    partition.unshown_watch += watched
 
 
 @compiled
 def count_outcome(
-    p: Fields, partition: Fields, row: int, position: int, label: int, ts: int, month: float, hour: float
+    p: Fields,
+    partition: Fields,
+    row: int,
+    position: int,
+    length: int,
+    label: int,
+    ts: int,
+    month: float,
+    hour: float,
 ) -> None:
     """An impression's outcome is known: count it in every rate. ``month`` and ``hour`` are the weights of
     a late event."""
     advance_outcomes(p, ts)
+    count_own_outcome(p, label, month, hour)
     p.rows[row, SEEN] += month
-    p.seen += month
-    p.seen_hour += hour
     partition.seen += 1.0
+    partition.length_seen[length, position] += 1.0
     partition.row_seen[row] += 1.0
     partition.position_seen[position] += 1.0
     partition.row_position_seen[row, position] += 1.0
     if label:
         p.rows[row, QUALITY] += month
-        p.quality += month
-        p.quality_hour += hour
         partition.quality += 1.0
+        partition.length_quality[length, position] += 1.0
         partition.row_quality[row] += 1.0
         partition.position_quality[position] += 1.0
         partition.row_position_quality[row, position] += 1.0
@@ -131,10 +184,15 @@ def decay_rates(partition: Fields, month: float) -> None:
     """Let everybody's rates fade; ``month`` is what is left of counts with a half-life of 30 days."""
     partition.seen *= month
     partition.quality *= month
+    partition.unshown_plays *= month
+    partition.unshown_watch *= month
     for b in range(MAX_POSITIONS):
         partition.position_seen[b] *= month
         partition.position_quality[b] *= month
         partition.position_watch[b] *= month
+        for k in range(LENGTH_CLASSES):
+            partition.length_seen[k, b] *= month
+            partition.length_quality[k, b] *= month
     for r in range(MAX_ROWS):
         partition.row_seen[r] *= month
         partition.row_quality[r] *= month
@@ -151,7 +209,7 @@ def row_qualities(p: Fields, partition: Fields, pages: Pages, models: Models, sc
     """
     base = base_rate(partition)
     for row in range(pages.n):
-        row_features(p, partition, row, 0, partition.row_appeal[row], base, scratch.ask[row])
+        row_features(p, partition, row, 0, partition.row_appeal[row], 0.0, base, scratch.ask[row])
         if models.quality_linear == 1:
             quality = models.quality_intercept
             for f in range(models.quality_weights.shape[0]):

@@ -68,7 +68,7 @@ def encode_row_orders(
                             "contribution": part,
                         }
                         for row, feature, part in zip(moved[i], features[i], parts[i], strict=True)
-                        if row >= 0
+                        if row >= 0 and feature >= 0
                     ],
                 }
             )

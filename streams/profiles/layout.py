@@ -38,6 +38,8 @@ HALF_LIVES_DAYS = (1.0, 7.0, 30.0)
 """Half-lives of every behaviour counter."""
 MAX_POSITIONS = 16
 """Vertical positions with a rate of their own; lower ones share the last."""
+LENGTH_CLASSES = 16
+"""Classes of a title's length, each about 1.6 times the one before."""
 OTHER_ROW = MAX_ROWS - 1
 """Stands for every row that the catalog does not know: it teaches the quality model, and is never
 ordered."""
@@ -140,6 +142,7 @@ PROFILE = np.dtype(
         # impressions that await their outcome
         ("pending_row", "i1", (PENDING,)),  # 1 + row, 0 is free
         ("pending_position", "u1", (PENDING,)),
+        ("pending_length", "u1", (PENDING,)),  # class of the first title's length
         ("pending_ts", "i8", (PENDING,)),
         ("pending_playing", "u1", (PENDING,)),
         ("pending_p", "f4", (PENDING,)),
@@ -205,6 +208,10 @@ PARTITION = np.dtype(
         ("position_seen", "f8", (MAX_POSITIONS,)),
         ("position_quality", "f8", (MAX_POSITIONS,)),
         ("position_watch", "f8", (MAX_POSITIONS,)),
+        ("length_seen", "f4", (LENGTH_CLASSES, MAX_POSITIONS)),
+        ("length_quality", "f4", (LENGTH_CLASSES, MAX_POSITIONS)),
+        ("unshown_plays", "f8"),  # plays that no impression led to, and how long they were watched
+        ("unshown_watch", "f8"),
         ("row_position_seen", "f4", (MAX_ROWS, MAX_POSITIONS)),
         ("row_position_quality", "f4", (MAX_ROWS, MAX_POSITIONS)),
         # demand: quality plays by row

@@ -11,7 +11,7 @@ from streams.decisions.demand import (
     demand_terms,
     learn_demand,
 )
-from streams.decisions.rows import count_watched, row_qualities
+from streams.decisions.rows import count_own_outcome, count_unshown_watched, count_watched, row_qualities
 from streams.events.kinds import (
     PLAYBACK_COMPLETE,
     PLAYBACK_PAUSE,
@@ -22,7 +22,7 @@ from streams.events.kinds import (
     PLAYBACK_START,
     PLAYBACK_STOP,
 )
-from streams.profiles.clock import MONTH, count
+from streams.profiles.clock import HOUR, MONTH, count
 from streams.profiles.layout import OTHER_ROW, PLAYBACKS, Counter
 from streams.profiles.outcomes import Examples, impression_of, resolve, resolve_ignored
 from streams.profiles.parameters import Array, Columns, Fields, Models, Pages, Parameters, Scratch
@@ -135,6 +135,8 @@ def observe_playback(
             if j >= 0:
                 resolve(p, j, 1, ts, partition, examples, weights)
             resolve_ignored(p, ts, partition, examples, weights)
+            if p.play_position[k] == 0:
+                count_own_outcome(p, 1, weights[MONTH], weights[HOUR])
 
     if kind == PLAYBACK_RESUME:
         p.play_playing[k] = 1
@@ -166,6 +168,10 @@ def end_playback(p: Fields, k: int, ts: int, partition: Fields, examples: Exampl
         needs = DECIDE_ROWS
     if p.play_position[k] > 0:
         count_watched(p, partition, p.play_position[k] - 1, p.play_watched_s[k], weights[MONTH])
+    else:
+        count_unshown_watched(p, partition, p.play_watched_s[k], weights[MONTH])
+        if p.play_quality[k] == 0:
+            count_own_outcome(p, 0, weights[MONTH], weights[HOUR])
     if p.play_quality[k] == 0 and 0 < p.play_row[k] < OTHER_ROW + 1:
         count_play(p, p.play_row[k] - 1, ts)
         needs = DECIDE_ROWS

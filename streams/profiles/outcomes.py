@@ -58,7 +58,7 @@ def resolve(
     row = p.pending_row[i] - 1
     position = p.pending_position[i]
     add_example(examples, p.pending_x[i], label, p.pending_p[i])
-    count_outcome(p, partition, row, position, label, ts, weights[MONTH], weights[HOUR])
+    count_outcome(p, partition, row, position, p.pending_length[i], label, ts, weights[MONTH], weights[HOUR])
     if p.pending_playing[i] == 0:  # ignored; how long a play was watched is known when it ends
         count_watched(p, partition, position, 0.0, weights[MONTH])
     free(p, i)
@@ -119,9 +119,11 @@ def place_for_impression(
 
 @compiled
 def await_outcome(
-    p: Fields, i: int, row: int, position: int, ts: int, features: Array, predicted: float
+    p: Fields, i: int, row: int, position: int, length: int, ts: int, features: Array, predicted: float
 ) -> None:
-    """Put an impression of ``row`` (with its features and predicted probability) at place ``i`` to wait."""
+    """Put an impression of ``row`` (its features, predicted probability, and its first title's class of
+    length) at place ``i`` to wait."""
+    p.pending_length[i] = length
     p.pending_row[i] = row + 1
     p.pending_playing[i] = 0
     p.pending_position[i] = min(position, MAX_POSITIONS - 1)

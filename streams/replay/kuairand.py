@@ -42,6 +42,7 @@ SETTINGS: dict[str, Any] = {
     "quality_seconds": 18.0,
     "quality_share": 1.0,
     "churn_horizon_ms": 3 * DAY_MS,
+    "explore_share": 0.0,  # a log cannot answer to a row that was shown higher
 }
 
 _LOG_COLUMNS = {
