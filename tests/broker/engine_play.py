@@ -8,7 +8,6 @@ would rebuild.
 from __future__ import annotations
 
 import random
-import re
 import sys
 import time
 from collections import defaultdict
@@ -31,7 +30,6 @@ from tests.broker.scenario import Logs, Play
 
 BATCH = 5_000
 """Records per batch of the oracle: nothing like what a worker fetches."""
-EVENT_OF_SILENCE = re.compile(rb'"topic":"[a-z-]+","partition":\d+,"offset":\d+')
 EVENT_FIELDS = (
     "born",
     "offsets",
@@ -107,14 +105,14 @@ class EngineOracle:
         self._ticks = ticks
 
     def topics(self, settings: Settings) -> Sequence[str]:
-        outputs = [topics.ROW_ORDER, topics.CHURN_SCORES, topics.DEAD_LETTERS, settings.predictions_topic]
+        outputs = [*topics.KEYED_BY_PROFILE, topics.DEAD_LETTERS, settings.predictions_topic]
         return [*topics.CATALOGS, *outputs, settings.state_topic]
 
     def differences(self, logs: Logs) -> Iterator[str]:
         catalog = _catalog(logs.settings, logs)
         exact = [topics.DEAD_LETTERS]
         if not self._ticks:
-            exact += [topics.ROW_ORDER, topics.CHURN_SCORES, logs.settings.predictions_topic]
+            exact += [*topics.KEYED_BY_PROFILE, logs.settings.predictions_topic]
         for partition in range(logs.settings.partitions):
             engine, outputs = recompute(partition, logs, catalog)
             for topic in exact:
@@ -129,8 +127,8 @@ class EngineOracle:
     def _state_differences(
         self, number: int, rebuilt: PartitionEngine, wanted: PartitionEngine
     ) -> Iterator[str]:
-        for name in sorted(rebuilt.profiles.slots.keys() | wanted.profiles.slots.keys()):
-            if name not in rebuilt.profiles.slots or name not in wanted.profiles.slots:
+        for name in sorted(rebuilt.state.profiles.slots.keys() | wanted.state.profiles.slots.keys()):
+            if name not in rebuilt.state.profiles.slots or name not in wanted.state.profiles.slots:
                 yield f"state of {name!r} is missing, or there and should not be"
                 continue
             found, right = _profile(rebuilt, name), _profile(wanted, name)
@@ -151,17 +149,22 @@ def _profile(engine: PartitionEngine, name: str) -> dict[str, Any]:
 
 def _model_differences(number: int, rebuilt: PartitionEngine, wanted: PartitionEngine) -> Iterator[str]:
     """What the partition has learned of titles, rows and outcomes."""
-    for name in rebuilt.titles.slots.keys() | wanted.titles.slots.keys():
+    for name in rebuilt.state.titles.slots.keys() | wanted.state.titles.slots.keys():
         found, right = (
-            engine.state.titles.records[engine.state.titles.slots[name]].tolist() if name in engine.state.titles.slots else None
+            engine.state.titles.records[engine.state.titles.slots[name]].tolist()
+            if name in engine.state.titles.slots
+            else None
             for engine in (rebuilt, wanted)
         )
         if found != right:
             yield f"title {name!r} of partition {number}: {found} instead of {right}"
-    for field in wanted.table.dtype.names or ():
-        if rebuilt.table[field].tolist() != wanted.table[field].tolist():
-            yield f"{field} of partition {number} is {rebuilt.table[field]} instead of {wanted.table[field]}"
-    for learner, right_learner in ((rebuilt.quality, wanted.quality), (rebuilt.churn, wanted.churn)):
+    for field in wanted.state.table.dtype.names or ():
+        if rebuilt.state.table[field].tolist() != wanted.state.table[field].tolist():
+            yield f"{field} of partition {number}: {rebuilt.state.table[field]}, not {wanted.state.table[field]}"
+    for learner, right_learner in (
+        (rebuilt.state.quality, wanted.state.quality),
+        (rebuilt.state.churn, wanted.state.churn),
+    ):
         if (
             learner.version != right_learner.version
             or learner.weights.tolist() != right_learner.weights.tolist()
@@ -170,11 +173,7 @@ def _model_differences(number: int, rebuilt: PartitionEngine, wanted: PartitionE
 
 
 def _comparable(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> Any:
-    """A record without what may differ: a dead letter's detail names the moment at which it was judged, and a
-    decision that time caused names the profile's last event as of the end of its batch.
-    """
-    if value is not None and b'"event_id":"tick-' in value:
-        value = EVENT_OF_SILENCE.sub(b"", value)
+    """A record without what may differ: a dead letter's detail names the moment at which it was judged."""
     return key, value, tuple(header for header in headers if header[0] != "detail")
 
 
