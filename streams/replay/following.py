@@ -48,6 +48,8 @@ class Follower:
             bootstrap_servers=settings.brokers, group_id=settings.app_id, enable_auto_commit=False
         )
         self._reading: asyncio.Task[None] | None = None
+        self._taking = False
+        """The consumer has handed records over, and so stands behind them, which are still being taken."""
         self._rejected_at: set[tuple[str, int, int]] = set()
 
     async def start(self) -> None:
@@ -116,7 +118,7 @@ class Follower:
                 break
             patience.see(consumed, f"the worker stands at {consumed:,} of {total:,} events")
             await asyncio.sleep(LOOK_EVERY_S)
-        await self._read_to_the_end()
+        await self._read_to_the_end(ends)
 
     async def _consumed(self, partition: TopicPartition, end: int) -> int:
         try:
@@ -125,9 +127,10 @@ class Follower:
             raise BrokerError(f"the broker does not tell what the worker has consumed: {error}") from error
         return min(offset or 0, end)
 
-    async def _read_to_the_end(self) -> None:
+    async def _read_to_the_end(self, published: Mapping[TopicPartition, int]) -> None:
         assigned = list(self._consumer.assignment())
         ends = await self._consumer.end_offsets(assigned)
+        ends = {tp: max(end, published.get(tp, 0)) for tp, end in ends.items()}
         patience = _Patience(self._settings.stall_deadline_ms / 1000)
         while True:
             self._check_reading()
@@ -135,7 +138,7 @@ class Follower:
             # The broker's word for the end may fall short within the last batch; the answer to the fetch that
             # brought this batch does not.
             behind = [tp for tp in assigned if positions[tp] < max(ends[tp], self._told_end(tp) or 0)]
-            if not behind:
+            if not behind and not self._taking:
                 return
             patience.see(sum(positions.values()), f"reading the decisions of {sorted(behind)} stands still")
             await asyncio.sleep(POLL_MS / 1000)
@@ -150,6 +153,7 @@ class Follower:
                 fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=5_000)
             except KafkaError as error:
                 raise BrokerError(f"reading from {self._settings.brokers} failed: {error}") from error
+            self._taking = True
             for tp, records in fetched.items():
                 if tp.topic == VIEWING_EVENTS:
                     self._take_events(tp.partition, records)
@@ -157,6 +161,7 @@ class Follower:
                     for record in records:
                         self._take_output(tp.topic, record)
                 await asyncio.sleep(0)  # the publisher's turn
+            self._taking = False
 
     def _take_events(self, partition: int, records: list[Any]) -> None:
         now_ms = max(record.timestamp for record in records)

@@ -135,6 +135,7 @@ async def _publish_and_judge(
     coverage = {
         "lines": log.lines,
         "events": count,
+        "events_followed": judge.events,
         "seconds": seconds,
         "events_per_second": count / seconds,
         "decisions": dict(judge.decisions),

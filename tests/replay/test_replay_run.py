@@ -91,6 +91,7 @@ def test_the_command_reports_what_the_engine_reaches(
     here = judged(log).report()
     coverage = report["coverage"]
     assert (coverage["lines"], coverage["events"]) == (log.lines, len(list(log.events(0))))
+    assert coverage["events_followed"] == coverage["events"]
     assert coverage["rejects"] == {} and coverage["events_per_second"] > 0
     assert coverage["decisions"]["row-order"] > 0 < coverage["decisions"]["churn-scores"]
     for surface, measures in (
