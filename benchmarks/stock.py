@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 import faust
-from river import linear_model, metrics, optim, preprocessing
+from river import drift, linear_model, metrics, optim, preprocessing, utils
 
 from benchmarks.events import ROWS, row_id
 from streams import topics
@@ -47,7 +47,9 @@ churn = preprocessing.StandardScaler() | linear_model.LogisticRegression(optim.S
 
 rows_seen: dict[str, float] = dict.fromkeys(ROW_IDS, 20.0)
 rows_played: dict[str, float] = dict.fromkeys(ROW_IDS, 2.0)
-log_loss = metrics.LogLoss()
+# Predict, then learn, as ours is watched too: rolling quality over as many outcomes, and drift.
+quality_of_late = [utils.Rolling(metrics.ROCAUC(), 5_000), utils.Rolling(metrics.LogLoss(), 5_000)]
+drift_watch = drift.ADWIN()
 learned = 0
 
 
@@ -122,7 +124,9 @@ def resolve(state: dict[str, Any], name: str, played: bool) -> None:
     """The outcome of an impression is known: judge the prediction, learn the outcome, count it."""
     global learned
     row, _, features, chance = state["pending"].pop(name)
-    log_loss.update(played, chance)
+    for measure in quality_of_late:
+        measure.update(played, chance)
+    drift_watch.update(abs(played - chance))
     quality.learn_one(features, played)
     learned += 1
     rows_seen[ROW_IDS[row]] += 1
