@@ -159,8 +159,9 @@ def _model_differences(number: int, rebuilt: PartitionEngine, wanted: PartitionE
         if found != right:
             yield f"title {name!r} of partition {number}: {found} instead of {right}"
     for field in wanted.state.table.dtype.names or ():
-        if rebuilt.state.table[field].tolist() != wanted.state.table[field].tolist():
-            yield f"{field} of partition {number}: {rebuilt.state.table[field]}, not {wanted.state.table[field]}"
+        found, right = (engine.state.table[field].tolist() for engine in (rebuilt, wanted))
+        if found != right:
+            yield f"{field} of partition {number} is {found} instead of {right}"
     for learner, right_learner in (
         (rebuilt.state.quality, wanted.state.quality),
         (rebuilt.state.churn, wanted.state.churn),

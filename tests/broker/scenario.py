@@ -218,7 +218,8 @@ class Scenario:
 
         await self.caught_up()
         for worker in self.crew.workers.values():
-            if worker.wanted and worker.code is None:
+            if worker.wanted:
+                await self.at_work(worker)  # one that was started a moment ago could not answer a SIGTERM yet
                 await self.stop(worker)
 
     # --- the verdict
