@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -199,6 +200,9 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it retries while leaders are being chosen
     plan = TINY if arguments.tiny else Plan(events=arguments.events, stock_events=arguments.stock_events)
+    load = os.getloadavg()[0]
+    if load > (os.cpu_count() or 1) / 2:
+        say(f"other programs keep {load:.1f} cores busy: all but CPU will look worse than it is")
     try:
         with ApacheKafka() as kafka:
             ours, stock = arguments.only != "stock", arguments.only != "ours"
@@ -207,7 +211,7 @@ def main() -> None:
         sys.exit(f"benchmark failed: {error}")
     report.show(figures)
     if not arguments.tiny and arguments.only is None:
-        report.write(figures, conditions(plan), arguments.output)
+        report.write(figures, conditions(plan) | {"load_before": load}, arguments.output)
         print(f"written to {arguments.output}")
 
 
