@@ -1,9 +1,10 @@
 """What state costs: bytes of memory a profile, and how fast a lost worker's state is read back.
 
-Memory is the growth of the whole process while a new audience arrives, with everything that comes with it
-(names, indexes, fragmentation), not the size of a column. The audience arrives in step with the worker:
-a backlog would fill buffers that have nothing to do with how many profiles there are. Recovery is by the
-worker's own metrics: changelog records by the time during which at least one partition was being rebuilt.
+Memory is what the whole process grows by when it holds more profiles, with all that comes with them (names,
+indexes, fragmentation), not the size of a column. Workers with few and with many profiles are compared at
+rest and with the same past: both rebuilt, or the second fed in step (a backlog would fill buffers that have
+nothing to do with how many profiles there are). Recovery is by the worker's own metrics: changelog records
+by the time during which at least one partition was being rebuilt.
 """
 
 from __future__ import annotations
@@ -29,22 +30,33 @@ STANDSTILL_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Resident bytes ``before`` and ``after`` so many ``profiles`` were added, and bytes of their columns."""
+class Holding:
+    """What a worker at rest holds: profiles, bytes of their columns, resident bytes of the process."""
 
     profiles: int
-    before: int
-    after: int
     column_bytes: int
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """From a worker with ``few`` profiles to one with ``many``."""
+
+    few: Holding
+    many: Holding
+
+    @property
+    def profiles(self) -> int:
+        return self.many.profiles - self.few.profiles
 
     @property
     def bytes_per_profile(self) -> float:
         """All the growth of the process, by profile."""
-        return (self.after - self.before) / self.profiles
+        return (self.many.rss_bytes - self.few.rss_bytes) / self.profiles
 
     @property
     def column_bytes_per_profile(self) -> float:
-        return self.column_bytes / self.profiles
+        return (self.many.column_bytes - self.few.column_bytes) / self.profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +108,14 @@ async def until_done(worker: Worker, progress: Callable[[], Awaitable[int]], wan
         await asyncio.sleep(POLL_SECONDS)
 
 
-def held(worker: Worker) -> tuple[int, int]:
-    """Profiles that the worker holds, and bytes of their columns."""
+async def held(worker: Worker) -> Holding:
+    """What the worker holds when it has come to rest."""
+    await asyncio.sleep(SETTLE_SECONDS)
     metrics = worker.metrics()
-    profiles = sum(metrics[catalogue.PROFILES.name].values())
-    return int(profiles), int(sum(metrics[catalogue.STATE_BYTES.name].values()))
-
-
-async def measure_memory(worker: Worker, arrive: Callable[[], Awaitable[None]]) -> Memory:
-    """Memory before and after ``arrive``, which returns when the new audience's events are applied."""
-    await asyncio.sleep(SETTLE_SECONDS)
-    profiles, columns = held(worker)
-    before = worker.usage().rss_bytes
-    await arrive()
-    await asyncio.sleep(SETTLE_SECONDS)
-    profiles_after, columns_after = held(worker)
-    return Memory(
-        profiles=profiles_after - profiles,
-        before=before,
-        after=worker.usage().rss_bytes,
-        column_bytes=columns_after - columns,
+    return Holding(
+        profiles=int(sum(metrics[catalogue.PROFILES.name].values())),
+        column_bytes=int(sum(metrics[catalogue.STATE_BYTES.name].values())),
+        rss_bytes=worker.usage().rss_bytes,
     )
 
 
