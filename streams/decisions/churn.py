@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
+from streams.decisions.rows import log_odds
 from streams.profiles.clock import DAY, HALF_LIVES_MS, remaining
 from streams.profiles.layout import SNAPSHOTS, Counter, Subscription
 from streams.profiles.outcomes import Examples, add_example, quantised
@@ -134,7 +135,7 @@ def decide_churn(
 ) -> bool:
     """Score churn from ``scratch.churn_ask``; true when the profile's record changed.
 
-    A decision leaves when the band changes or the probability moved by ``churn_step``.
+    A decision leaves when the band changes or its log-odds moved by ``churn_step``.
     """
     features = scratch.churn_ask
     if models.churn_linear == 1:
@@ -144,7 +145,11 @@ def decide_churn(
     snapshot_before = p.last_snapshot_ts
     keep_snapshot(p, ts, features, probability, parameters)
     band = band_of(probability)
-    if p.churn_version > 0 and band == p.churn_band and abs(probability - p.churn_p) < parameters.churn_step:
+    if (
+        p.churn_version > 0
+        and band == p.churn_band
+        and abs(log_odds(probability) - log_odds(p.churn_p)) < parameters.churn_step
+    ):
         return bool(p.last_snapshot_ts != snapshot_before)
     out = outbox.decisions[outbox.n[0]]
     outbox.n[0] += 1
