@@ -18,11 +18,15 @@ from streams.errors import ConfigurationError
 TOPIC = TopicPartition("viewing-events", 0)
 
 
-async def _write(brokers: str, values: list[bytes], transactional_id: str | None) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    await admin.start()
-    await admin.create_topics([NewTopic(TOPIC.topic, 1, 1)])
-    await admin.close()
+async def _write(
+    brokers: str, values: list[bytes], transactional_id: str | None, replication: int | None = 1
+) -> None:
+    """Write to a topic, which is made first unless ``replication`` is ``None``."""
+    if replication is not None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+        await admin.start()
+        await admin.create_topics([NewTopic(TOPIC.topic, 1, replication)])
+        await admin.close()
     producer = AIOKafkaProducer(bootstrap_servers=brokers, transactional_id=transactional_id)
     await producer.start()
     if transactional_id is not None:
@@ -92,3 +96,15 @@ def test_kafka_keeps_committed_records_through_kill_and_restart(kafka: ApacheKaf
     assert kafka.pid(0) is None
     kafka.restart()
     assert asyncio.run(_read(kafka.address, 2)) == [b"a", b"b"]
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_cluster_goes_on_without_one_of_its_brokers() -> None:
+    with ApacheKafka(3, heap_mb=256) as cluster:
+        asyncio.run(_write(cluster.address, [b"a"], "test-cluster", replication=3))
+        cluster.kill(0)
+        assert asyncio.run(_read(cluster.address, 1)) == [b"a"]
+        asyncio.run(_write(cluster.address, [b"b"], "test-cluster", replication=None))
+        cluster.restart(0)
+        assert asyncio.run(_read(cluster.address, 2)) == [b"a", b"b"]
