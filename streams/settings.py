@@ -105,7 +105,7 @@ class Settings:
     churn_horizon_ms: int = 14 * DAY_MS
     """Churn: cancelled, or silent, for this long."""
     churn_step: float = 0.4
-    """A churn score is emitted when its band changes or it moved by this, in log-odds: by 0.1 at a probability
+    """A churn score is emitted when its band changes or it moved by this, in log-odds: 0.1 at a probability
     of 0.5, by less where it is small."""
     idle_expiry_ms: int = 365 * DAY_MS
     """A profile silent for this long loses its state."""
