@@ -118,6 +118,8 @@ async def measure_ours(brokers: str, plan: Plan, settings: Settings) -> dict[str
         figures |= {
             # The worse of the two.
             "bytes_per_profile": max(fed.bytes_per_profile, rebuilt.bytes_per_profile),
+            "fed_bytes_per_profile": fed.bytes_per_profile,
+            "rebuilt_bytes_per_profile": rebuilt.bytes_per_profile,
             "column_bytes_per_profile": fed.column_bytes_per_profile,
             "profiles_added": fed.profiles,
             "recovery_records": back.records,
