@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.simulation.world import Counts, simulate
+from tests.simulation.chances import Counts
+from tests.simulation.world import simulate
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", 2_000))
 ONLY = os.environ.get("SIMULATION_SEED")
