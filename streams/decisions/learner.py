@@ -16,6 +16,7 @@ from models.evaluation import RollingQuality
 from models.folding import Folded, fold
 from models.registry import build
 from streams.errors import ConfigurationError
+from streams.profiles.layout import FEATURE_SCALE
 from streams.profiles.outcomes import Examples
 from streams.profiles.parameters import Array, Floats
 
@@ -89,15 +90,10 @@ class Learner:
     def dump(self) -> tuple[str, int, bytes, Array, Array, Array]:
         """What a checkpoint keeps: which model, its version, the model, and the outcomes that wait."""
         n = int(self.waiting.n[0])
-        w = self.waiting
-        return (
-            self.spec,
-            self.version,
-            pickle.dumps(self.model, 5),
-            w.x[:n].copy(),
-            w.y[:n].copy(),
-            w.p[:n].copy(),
-        )
+        # Exact: features and predictions waited with the profile as int16 and float32 before they came here.
+        x = np.rint(self.waiting.x[:n] * FEATURE_SCALE).astype(np.int16)
+        p = self.waiting.p[:n].astype(np.float32)
+        return self.spec, self.version, pickle.dumps(self.model, 5), x, self.waiting.y[:n].copy(), p
 
     def load(self, dumped: tuple[str, int, bytes, Array, Array, Array]) -> bool:
         """Go on from a checkpoint. False when it holds another model than is configured: then this one
@@ -108,7 +104,7 @@ class Learner:
         self.version = version
         self.model = pickle.loads(model)
         n = len(y)
-        self.waiting.x[:n], self.waiting.y[:n], self.waiting.p[:n] = x, y, p
+        self.waiting.x[:n], self.waiting.y[:n], self.waiting.p[:n] = x / FEATURE_SCALE, y, p
         self.waiting.n[0] = n
         self._fold()
         return True

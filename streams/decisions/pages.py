@@ -86,7 +86,7 @@ def predict(
     else:
         probability = scratch.answer[0]
         cursor[ANSWERED] = 0
-    place = place_for_impression(p, row, columns.ts[i], partition, quality, scratch.weights)
+    place = place_for_impression(p, row, partition, quality, scratch.weights)
     first = 0
     if columns.items_to[i] > columns.items_from[i]:
         first = length_class(tables.titles[columns.items[columns.items_from[i]]].duration_s)

@@ -19,7 +19,7 @@ FAST_MS = 6.0 * HOUR_MS
 """Half-life of a profile's taste of the moment."""
 MONTH_MS = 30.0 * DAY
 """Half-life of its lasting taste, and of what is known of everybody."""
-QUALITY_FAST, PLAYS, SEEN, QUALITY = (int(stat) for stat in RowStat)
+QUALITY_FAST, PLAYS = (int(stat) for stat in RowStat)
 MONTH, HOUR = len(HALF_LIVES_MS), len(HALF_LIVES_MS) + 1
 """Places in ``weights`` behind those of the behaviour counters."""
 
@@ -71,18 +71,6 @@ def advance_demand(p: Fields, ts: int) -> None:
             p.rows[r, QUALITY_FAST] *= fast
             p.rows[r, PLAYS] *= month
         p.demand_ts = ts
-
-
-@compiled
-def advance_outcomes(p: Fields, ts: int) -> None:
-    """Bring the profile's outcomes per row to ``ts``."""
-    elapsed = float(ts - p.outcome_ts)
-    if elapsed > 0:
-        month = np.float32(remaining(elapsed, MONTH_MS))
-        for r in range(MAX_ROWS):
-            p.rows[r, SEEN] *= month
-            p.rows[r, QUALITY] *= month
-        p.outcome_ts = ts
 
 
 @compiled

@@ -20,7 +20,7 @@ from models.quality import FEATURES as QUALITY_FEATURES
 LAYOUT_VERSION = 1
 
 MAX_ROWS = 32
-"""Rows a home page may choose from. 4 float32 per row and profile: 512 bytes of a profile."""
+"""Rows a home page may choose from. 2 float32 per row and profile: 256 bytes of a profile."""
 DEDUP_EVENTS = 20
 """Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 20 events counts
 once."""
@@ -79,10 +79,6 @@ class RowStat(IntEnum):
     """Quality plays and signals worth as much; half-life 6 hours."""
     PLAYS = 1
     """Plays, good and bad; 30 days, like the rest."""
-    SEEN = 2
-    """Impressions with a known outcome."""
-    QUALITY = 3
-    """... of which led to a quality play."""
 
 
 class Subscription(IntEnum):
@@ -149,8 +145,7 @@ PROFILE = np.dtype(
         ("pending_x", "i2", (PENDING, len(QUALITY_FEATURES))),
         # rows
         ("rows", "f4", (MAX_ROWS, len(RowStat))),
-        ("demand_ts", "i8"),  # QUALITY_FAST and PLAYS are as of this time
-        ("outcome_ts", "i8"),  # SEEN and QUALITY
+        ("demand_ts", "i8"),  # as of this time
         ("seen", "f4"),  # impressions with a known outcome, and those that led to a quality play: 30 days
         ("quality", "f4"),
         ("seen_hour", "f4"),  # the same with a half-life of an hour

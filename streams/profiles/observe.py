@@ -111,7 +111,7 @@ def observe(
     p.active_ts = max(p.active_ts, ts)
     observe_life(p, ts, False, parameters)
     if observe_session(p, kind, ts, previous_ts, weights, parameters):
-        resolve_ignored(p, ts, partition, examples, weights)
+        resolve_ignored(p, partition, examples, weights)
         p.explore_row = 0
         active = pages.active_n
         if active > 0 and chance(p.key_hash, 2 * p.sessions, parameters.seed) < parameters.explore_share:
@@ -160,7 +160,7 @@ def observe(
     elif kind == TRAILER_VIEW:
         count(p, TRAILERS, 1.0, weights)
     elif kind == SESSION_END:
-        resolve_ignored(p, ts, partition, examples, weights)
+        resolve_ignored(p, partition, examples, weights)
         p.explore_row = 0
         needs |= DECIDE_CHURN
     return needs

@@ -133,8 +133,8 @@ def observe_playback(
             dirty_title[p.play_title[k]] = 1
             j = p.play_pending[k] - 1
             if j >= 0:
-                resolve(p, j, 1, ts, partition, examples, weights)
-            resolve_ignored(p, ts, partition, examples, weights)
+                resolve(p, j, 1, partition, examples, weights)
+            resolve_ignored(p, partition, examples, weights)
             if p.play_position[k] == 0:
                 count_own_outcome(p, 1, weights[MONTH], weights[HOUR])
 
@@ -164,7 +164,7 @@ def end_playback(p: Fields, k: int, ts: int, partition: Fields, examples: Exampl
     needs = 0
     j = p.play_pending[k] - 1
     if j >= 0:
-        resolve(p, j, 0, ts, partition, examples, weights)
+        resolve(p, j, 0, partition, examples, weights)
         needs = DECIDE_ROWS
     if p.play_position[k] > 0:
         count_watched(p, partition, p.play_position[k] - 1, p.play_watched_s[k], weights[MONTH])

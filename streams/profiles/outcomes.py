@@ -51,14 +51,12 @@ def add_example(examples: Examples, features: Array, label: int, predicted: floa
 
 
 @compiled
-def resolve(
-    p: Fields, i: int, label: int, ts: int, partition: Fields, examples: Examples, weights: Array
-) -> None:
+def resolve(p: Fields, i: int, label: int, partition: Fields, examples: Examples, weights: Array) -> None:
     """The impression at place ``i`` has its outcome: make it an example, count it, free its place."""
     row = p.pending_row[i] - 1
     position = p.pending_position[i]
     add_example(examples, p.pending_x[i], label, p.pending_p[i])
-    count_outcome(p, partition, row, position, p.pending_length[i], label, ts, weights[MONTH], weights[HOUR])
+    count_outcome(p, partition, row, position, p.pending_length[i], label, weights[MONTH], weights[HOUR])
     if p.pending_playing[i] == 0:  # ignored; how long a play was watched is known when it ends
         count_watched(p, partition, position, 0.0, weights[MONTH])
     free(p, i)
@@ -75,11 +73,11 @@ def free(p: Fields, i: int) -> None:
 
 
 @compiled
-def resolve_ignored(p: Fields, ts: int, partition: Fields, examples: Examples, weights: Array) -> None:
+def resolve_ignored(p: Fields, partition: Fields, examples: Examples, weights: Array) -> None:
     """Every waiting impression without a playback under way was seen and not played."""
     for i in range(PENDING):
         if p.pending_row[i] != 0 and p.pending_playing[i] == 0:
-            resolve(p, i, 0, ts, partition, examples, weights)
+            resolve(p, i, 0, partition, examples, weights)
 
 
 @compiled
@@ -93,26 +91,24 @@ def resolve_expired(
             and p.pending_playing[i] == 0
             and ts - p.pending_ts[i] > parameters.outcome_window_ms
         ):
-            resolve(p, i, 0, ts, partition, examples, weights)
+            resolve(p, i, 0, partition, examples, weights)
 
 
 @compiled
-def place_for_impression(
-    p: Fields, row: int, ts: int, partition: Fields, examples: Examples, weights: Array
-) -> int:
+def place_for_impression(p: Fields, row: int, partition: Fields, examples: Examples, weights: Array) -> int:
     """A free place for a new impression of ``row``; the row's unplayed older one, or else the oldest of
     all, is resolved first."""
     place = -1
     oldest = 0
     for i in range(PENDING):
         if p.pending_row[i] == row + 1 and p.pending_playing[i] == 0:
-            resolve(p, i, 0, ts, partition, examples, weights)
+            resolve(p, i, 0, partition, examples, weights)
         if p.pending_row[i] == 0:
             place = i
         elif p.pending_ts[i] < p.pending_ts[oldest]:
             oldest = i
     if place < 0:
-        resolve(p, oldest, 0, ts, partition, examples, weights)
+        resolve(p, oldest, 0, partition, examples, weights)
         place = oldest
     return place
 

@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 
 from streams.errors import RecoveryError
-from streams.profiles.layout import LAYOUT_VERSION, PARTITION
+from streams.profiles.layout import LAYOUT_VERSION
 from streams.state import codec
 from streams.state.partition_state import PartitionState
 
@@ -60,7 +60,7 @@ def restore(state: PartitionState, keys: list[bytes], values: list[bytes | None]
         elif kind == codec.TITLES_KEY:
             codec.decode_title_block(state.titles, value)
         elif kind == codec.MODEL_KEY:
-            _load_models(state, value)
+            state.saved_models = value  # one a checkpoint: only the last counts
         else:
             raise RecoveryError(
                 f"the changelog has a record of unknown kind {key!r}: did something else write it?"
@@ -69,7 +69,10 @@ def restore(state: PartitionState, keys: list[bytes], values: list[bytes | None]
 
 
 def finish_restore(state: PartitionState) -> None:
-    """The changelog is read: check it, know the free slots, and start with nothing dirty."""
+    """The changelog is read: load the models, check it, know the free slots, start with nothing dirty."""
+    if state.saved_models is not None:
+        _load_models(state, state.saved_models)
+        state.saved_models = None
     state.profiles.restored(int(state.table["slots"][0]))
     state.titles.restored(0)
     state.profiles.take_dirty()
@@ -83,9 +86,8 @@ def finish_restore(state: PartitionState) -> None:
 def _dump_models(state: PartitionState) -> bytes:
     """The partition's record, the rows and both models. A pickle, as River's models are; only this
     program writes the topic."""
-    return pickle.dumps(
-        (LAYOUT_VERSION, state.table.tobytes(), state.rows, state.quality.dump(), state.churn.dump()), 5
-    )
+    table = codec.encode_table(state.table)
+    return pickle.dumps((LAYOUT_VERSION, table, state.rows, state.quality.dump(), state.churn.dump()), 5)
 
 
 def _load_models(state: PartitionState, value: bytes) -> None:
@@ -93,11 +95,11 @@ def _load_models(state: PartitionState, value: bytes) -> None:
         version, table, rows, quality, churn = pickle.loads(value)
     except Exception as error:  # whatever a damaged pickle raises
         raise RecoveryError(f"the changelog's model record cannot be read: {error!r}") from error
-    if version != LAYOUT_VERSION or len(table) != PARTITION.itemsize:
+    if version != LAYOUT_VERSION:
         raise RecoveryError(
             f"the changelog's model record has layout {version}, this program reads {LAYOUT_VERSION}"
         )
-    state.table[:] = np.frombuffer(table, PARTITION)
+    codec.decode_table(state.table, table)
     state.rows = rows
     for learner, dumped in ((state.quality, quality), (state.churn, churn)):
         if not learner.load(dumped):

@@ -132,3 +132,18 @@ def decode_title_block(store: Store, value: bytes) -> None:
     start = block * TITLES_PER_BLOCK
     store.restored(start + len(records))
     store.records[start : start + len(records)] = records
+
+
+def encode_table(table: Array) -> bytes:
+    """The partition's record without its zeros."""
+    words = words_of(table)
+    out = np.empty(1 + words.shape[1] + words.shape[1] // 64 + 1, np.uint64)
+    used = pack(words, np.array([0]), header(np.array([0])), out, np.empty(1, np.int64))
+    return out[:used].tobytes()
+
+
+def decode_table(table: Array, value: bytes) -> None:
+    """Put the partition's record back. Raises ``RecoveryError`` when it does not fit today's layout."""
+    packed = np.frombuffer(value, np.uint64)
+    if unpack_many(packed, np.array([1]), np.array([len(packed)]), np.array([0]), words_of(table)) >= 0:
+        raise RecoveryError("the changelog's record of the partition is damaged: its length does not fit")

@@ -45,6 +45,8 @@ class PartitionState:
         batch, learning = settings.learn_batch, settings.learning
         self.quality = Learner("quality", settings.quality_model, QUALITY_FEATURES, batch, learning)
         self.churn = Learner("hazard", settings.churn_model, CHURN_FEATURES, batch, learning)
+        self.saved_models: bytes | None = None
+        """The last model record read from a changelog, until recovery is finished."""
         self.changed = False
         """The table or the models differ from what the changelog has."""
         self.pages = Pages(0, 0, np.zeros(MAX_ROWS, np.uint8), np.full(MAX_ROWS, -1, np.int8))

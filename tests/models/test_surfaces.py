@@ -60,4 +60,4 @@ def test_rows_are_ranked_sensibly_before_any_outcome() -> None:
         return float(model.predict_proba_one(typical | facts)[True])
 
     assert row() == pytest.approx(0.1, abs=0.01)
-    assert row(titles=1.0) > row(profile_row=1.0) > row() > row(position=-1.0)
+    assert row(titles=1.0) > row(length=1.0) > row() > row(position=-1.0)

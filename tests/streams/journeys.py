@@ -16,6 +16,9 @@ from streams.transport.batch import RecordBatch
 START_MS = 1_700_000_000_000
 ROWS = 12
 TITLES = 60
+KINDS = ["impression"] * 5 + ["start"] * 4
+KINDS += ["session_start", "session_end", "search", "browse", "rating"]
+KINDS += ["list_add", "list_remove", "trailer_view", "click"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,7 @@ class Journeys:
             if kind in ("stop", "skip", "complete"):
                 del self._playing[profile]
             return told
-        kind = draw.choice(["impression"] * 5 + ["start"] * 4 + ["session_start", "session_end", "search", "browse", "rating"]
-                           + ["list_add", "list_remove", "trailer_view", "click"] + ["profile_deleted"] * self._deletions)  # fmt: skip
+        kind = draw.choice(KINDS + ["profile_deleted"] * self._deletions)
         if kind == "impression":
             items = [
                 {"title_id": f"t{draw.randrange(TITLES)}", "position": n} for n in range(draw.randrange(4))
