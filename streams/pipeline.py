@@ -63,6 +63,7 @@ class PartitionEngine:
         self._parameters = parameters_from(settings)
         self._places = Places()
         self._last_now_ms = 0
+        self._expired: list[int] = []
 
     # --- the way of one batch
     # ------------------------------------------------------------------------------------
@@ -144,16 +145,18 @@ class PartitionEngine:
         if cursor[Cursor.AT] != len(stretch.events):
             raise InvariantError(f"the loop ended at event {cursor[Cursor.AT]} of {len(stretch.events)}")
         self._empty_outbox(stretch)
+        # Only now: until its end the stretch's columns may refer to the slot of a profile that comes back.
+        for slot in self._expired:
+            self._expire(slot)
+        self._expired.clear()
         self.stats.repeats += int(cursor[Cursor.REPEATS])
         self.stats.duplicates += int(cursor[Cursor.DUPLICATES])
         state.changed = True
 
     def _empty_outbox(self, stretch: Stretch) -> None:
         decisions = self._outbox.decisions[: self._outbox.n[0]]
-        expired = decisions["slot"][decisions["kind"] == EXPIRED].tolist()
+        self._expired.extend(decisions["slot"][decisions["kind"] == EXPIRED].tolist())
         self._outgoing.add_decisions(self._outbox, stretch)
-        for slot in expired:
-            self._expire(slot)
 
     # --- erasure and expiry
     # --------------------------------------------------------------------------------------
