@@ -141,7 +141,8 @@ def observe_playback(
     if kind == PLAYBACK_RESUME:
         p.play_playing[k] = 1
     elif kind == PLAYBACK_PAUSE:
-        p.play_playing[k] = 0
+        if ts >= p.play_ts[k]:  # a late pause is over by now
+            p.play_playing[k] = 0
         count(p, PAUSES, 1.0, weights)
     elif kind == PLAYBACK_SEEK:
         if columns.b[i] < columns.a[i]:
