@@ -41,8 +41,10 @@ def observe_session(
     begins = p.in_session == 0 or ts - previous_ts > parameters.session_gap_ms
     if kind == SESSION_START and (p.session_events > 0 or begins):
         begins = True
-    if kind == SESSION_END and p.in_session == 0:
-        return False
+    if kind == SESSION_END:
+        if p.in_session == 0:
+            return False
+        begins = False  # a client that tells the end after a long silence was not there again
     if begins:
         close_search(p, weights)
         p.in_session = 1
