@@ -193,8 +193,8 @@ def decay_rates(partition: Fields, month: float) -> None:
 @compiled
 def row_qualities(p: Fields, partition: Fields, pages: Pages, models: Models, scratch: Scratch) -> None:
     """Fill ``scratch.ask`` with the features of every row, seen at the top of the page with its usual
-    titles, and ``scratch.quality`` with their log-odds. The log-odds of a model that is not linear are
-    those it gave when it was last asked about this page.
+    titles, and ``scratch.quality`` with their log-odds. Those of a model that is not linear are zero until
+    it is asked: what it said of another page, or before a crash, must not be learned from.
     """
     base = base_rate(partition)
     for row in range(pages.n):
@@ -204,3 +204,5 @@ def row_qualities(p: Fields, partition: Fields, pages: Pages, models: Models, sc
             for f in range(models.quality_weights.shape[0]):
                 quality += models.quality_weights[f] * scratch.ask[row, f]
             scratch.quality[row] = quality
+        else:
+            scratch.quality[row] = 0.0
