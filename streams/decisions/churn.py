@@ -108,8 +108,9 @@ def observe_life(p: Fields, ts: int, cancelled: bool, parameters: Parameters) ->
 @compiled
 def keep_snapshot(p: Fields, ts: int, features: Floats, probability: float, parameters: Parameters) -> None:
     """Keep this prediction until its label exists: one a third of the horizon at most, while there is a
-    place."""
-    if ts - p.last_snapshot_ts < parameters.churn_horizon_ms // SNAPSHOTS:
+    place. None as of a late event: what came after it is known already, and would be missing from its
+    label."""
+    if ts < p.last_ts or ts - p.last_snapshot_ts < parameters.churn_horizon_ms // SNAPSHOTS:
         return
     for s in range(SNAPSHOTS):
         if p.snapshot_state[s] == 0:
@@ -168,7 +169,7 @@ def decide_churn(
     p.churn_p = probability
     p.churn_band = band
     out.version = p.churn_version
-    out.probability = probability
+    out.probability = p.churn_p  # as it is kept: the next record's ``previous`` must be this number
     out.band = band
     for reason in range(3):
         out.reason_row[reason] = -1
