@@ -17,6 +17,7 @@ from models.bayesian_logistic import BayesianLogisticRegression
 FEATURES = (
     "profile",  # the profile's own rate, against g
     "profile_now",  # its rate of the last hours, against its own
+    "profile_row",  # its rate in this row, against its own
     "row",  # the row's rate, against g
     "titles",  # mean rate of the titles shown, each smoothed towards the row's, against g
     "position",  # rate at this position of the page, against BASE_RATE: it carries the overall level, too
@@ -30,6 +31,7 @@ FEATURES = (
 PRIOR = {
     "profile": 0.25,
     "profile_now": 0.1,
+    "profile_row": 0.2,
     "row": 0.0,  # the titles' rate holds the row's
     "titles": 0.8,
     "position": 0.85,

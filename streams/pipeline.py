@@ -37,6 +37,7 @@ from streams.loop import (
     let_time_pass,
     run,
 )
+from streams.profiles.layout import OTHER_ROW
 from streams.profiles.parameters import Cursor, new_scratch, parameters_from
 from streams.settings import Settings
 from streams.state import changelog
@@ -109,10 +110,15 @@ class PartitionEngine:
             batch.records,
             state.profile_slot,
             state.title_slot,
-            state.row_index,
+            self._row_index,
             self._places,
         )
         self._run(Stretch(columns, events, batch))
+
+    def _row_index(self, row: str) -> int:
+        index = self.state.row_index(row)
+        self.stats.unknown_rows += index == OTHER_ROW
+        return index
 
     def _run(self, stretch: Stretch) -> None:
         """Drive the loop over a stretch of events, doing outside what it stops for."""

@@ -30,7 +30,7 @@ START_WEIGHTS = (0.95, 0.25, 0.2, 0.3, 0.12, 0.2, 0.5, 0.1)
 PRIOR = 50.0
 """Quality plays that a row's own table must have seen to weigh as much as everybody's popularity."""
 OWN_SCALE = 10.0
-LEARNING_RATE = 0.05
+LEARNING_RATE = 0.1
 PLAYS_FAST = int(RowStat.QUALITY_FAST)
 PLAYS = int(RowStat.PLAYS)
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
-from streams.profiles.layout import LENGTH_CLASSES, MAX_POSITIONS, MAX_ROWS
+from streams.profiles.clock import advance_outcomes
+from streams.profiles.layout import LENGTH_CLASSES, MAX_POSITIONS, MAX_ROWS, OUTCOME_SCALE
 from streams.profiles.parameters import Array, Fields, Floats, Models, Pages, Scratch
 
 PRIOR_RATE = 0.1
 """Rate of quality plays before anything was seen: pessimistic (Deezer, arXiv 2009.06546)."""
-PROFILE_PRIOR, HOUR_PRIOR, ROW_PRIOR, TITLE_PRIOR = 5.0, 3.0, 20.0, 10.0
+PROFILE_PRIOR, HOUR_PRIOR, PROFILE_ROW_PRIOR, ROW_PRIOR, TITLE_PRIOR = 5.0, 3.0, 3.0, 20.0, 10.0
 """Outcomes that a rate of its own needs to weigh as much as the wider rate that it is smoothed towards."""
+OUTCOME_LIMIT = 60_000
+"""Beyond this (in units of 1/OUTCOME_SCALE, below what uint16 holds) both counts of a row are halved."""
 TITLE_MEMORY = 400.0
 """Impressions of a title after which the older half is forgotten."""
 LENGTH_STEP = 0.48
@@ -102,15 +105,18 @@ def row_features(
     out[1] = (
         log_odds(smoothed(p.quality_hour, p.seen_hour, own, HOUR_PRIOR)) - log_own if p.seen_hour > 0 else 0.0
     )
-    out[2] = log_odds(row_rate(partition, row, base)) - log_base
-    out[3] = appeal
-    out[4] = log_at - log_odds(PRIOR_RATE)  # against a constant, so that it carries the overall level too
-    out[5] = np.log1p(p.seen) - 1.0
-    out[6] = p.watch / (p.seen + PROFILE_PRIOR)
+    seen = p.row_seen[row] / OUTCOME_SCALE
+    hits = p.row_quality[row] / OUTCOME_SCALE
+    out[2] = log_odds(smoothed(hits, seen, own, PROFILE_ROW_PRIOR)) - log_own if seen > 0 else 0.0
+    out[3] = log_odds(row_rate(partition, row, base)) - log_base
+    out[4] = appeal
+    out[5] = log_at - log_odds(PRIOR_RATE)  # against a constant, so that it carries the overall level too
+    out[6] = np.log1p(p.seen) - 1.0
+    out[7] = p.watch / (p.seen + PROFILE_PRIOR)
     here = partition.row_position_seen[row, position]
     hits = partition.row_position_quality[row, position]
-    out[7] = log_odds(smoothed(hits, here, at, ROW_PRIOR)) - log_at if here > 0 else 0.0
-    out[8] = length
+    out[8] = log_odds(smoothed(hits, here, at, ROW_PRIOR)) - log_at if here > 0 else 0.0
+    out[9] = length
 
 
 @compiled
@@ -140,12 +146,20 @@ def count_outcome(
     position: int,
     length: int,
     label: int,
+    ts: int,
     month: float,
     hour: float,
 ) -> None:
     """An impression's outcome is known: count it in every rate. ``month`` and ``hour`` are the weights of
     a late event."""
     count_own_outcome(p, label, month, hour)
+    advance_outcomes(p, ts)
+    if p.row_seen[row] > OUTCOME_LIMIT:
+        p.row_seen[row] //= 2
+        p.row_quality[row] //= 2
+    p.row_seen[row] += OUTCOME_SCALE
+    if label:
+        p.row_quality[row] += OUTCOME_SCALE
     partition.seen += 1.0
     partition.length_seen[length, position] += 1.0
     partition.row_seen[row] += 1.0

@@ -74,6 +74,18 @@ def advance_demand(p: Fields, ts: int) -> None:
 
 
 @compiled
+def advance_outcomes(p: Fields, ts: int) -> None:
+    """Let the profile's outcomes per row fade: once a day, because they are kept in coarse units."""
+    elapsed = float(ts - p.outcome_ts)
+    if elapsed >= DAY:
+        month = remaining(elapsed, MONTH_MS)
+        for r in range(MAX_ROWS):
+            p.row_seen[r] = np.uint16(round(p.row_seen[r] * month))
+            p.row_quality[r] = np.uint16(round(p.row_quality[r] * month))
+        p.outcome_ts = ts
+
+
+@compiled
 def count(p: Fields, counter: int, amount: float, weights: Array) -> None:
     """Add ``amount`` to one behaviour counter, in each of its half-lives."""
     for h in range(len(HALF_LIVES_MS)):

@@ -40,6 +40,8 @@ MAX_POSITIONS = 16
 """Vertical positions with a rate of their own; lower ones share the last."""
 LENGTH_CLASSES = 16
 """Classes of a title's length, each about 1.6 times the one before."""
+OUTCOME_SCALE = 64
+"""A profile's outcomes per row are kept as uint16 in units of 1/64: 4 bytes a row for both."""
 OTHER_ROW = MAX_ROWS - 1
 """Stands for every row that the catalog does not know: it teaches the quality model, and is never
 ordered."""
@@ -130,6 +132,11 @@ PROFILE = np.dtype(
         ("play_pending", "i1", (PLAYBACKS,)),  # 1 + index of the impression that led to it
         ("play_position", "u1", (PLAYBACKS,)),  # 1 + vertical position of that impression
         ("play_intervals", "u1", (PLAYBACKS,)),
+        (
+            "play_base_s",
+            "f8",
+            (PLAYBACKS,),
+        ),  # where it began; positions count from here
         ("play_duration_s", "f4", (PLAYBACKS,)),
         ("play_position_s", "f4", (PLAYBACKS,)),
         ("play_watched_s", "f4", (PLAYBACKS,)),
@@ -145,6 +152,9 @@ PROFILE = np.dtype(
         ("pending_x", "i2", (PENDING, len(QUALITY_FEATURES))),
         # rows
         ("rows", "f4", (MAX_ROWS, len(RowStat))),
+        ("row_seen", "u2", (MAX_ROWS,)),  # impressions with a known outcome, in units of 1/OUTCOME_SCALE
+        ("row_quality", "u2", (MAX_ROWS,)),  # ... of which led to a quality play
+        ("outcome_ts", "i8"),  # row_seen and row_quality are as of this time, to a day
         ("demand_ts", "i8"),  # as of this time
         ("seen", "f4"),  # impressions with a known outcome, and those that led to a quality play: 30 days
         ("quality", "f4"),

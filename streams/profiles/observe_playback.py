@@ -79,6 +79,8 @@ def observe_playback(
                 if p.play_id[j] != 0 and p.play_title[j] == title:
                     k = j
     elif k < 0 and (kind in (PLAYBACK_START, PLAYBACK_PROGRESS, PLAYBACK_RESUME, PLAYBACK_SEEK)):
+        if kind != PLAYBACK_START and ts < p.active_ts:
+            return needs  # a late word of a playback that has ended
         # A heartbeat without a start: the start was lost or is older than this profile's state; count
         # from here.
         start_s = columns.b[i] if kind == PLAYBACK_SEEK else position
@@ -107,10 +109,13 @@ def observe_playback(
     if k < 0:
         return needs
 
+    base = p.play_base_s[k]
     if kind == PLAYBACK_COMPLETE:
-        position = p.play_duration_s[k] if p.play_duration_s[k] > 0 else p.play_position_s[k]
+        position = p.play_duration_s[k] - base if p.play_duration_s[k] > 0 else p.play_position_s[k]
     elif kind == PLAYBACK_SKIP and position < 0:
         position = p.play_position_s[k]
+    else:
+        position -= base
     fresh = advance_playback(p, k, position, ts, parameters)
     if fresh > 0:
         count(p, WATCHED_HOURS, fresh / 3600.0, weights)
@@ -151,7 +156,7 @@ def observe_playback(
                 count_interest(p, partition, p.play_row[k] - 1, REWIND_CREDIT, ts)
                 needs |= DECIDE_ROWS
         if ts >= p.play_ts[k]:
-            p.play_position_s[k] = columns.b[i]
+            p.play_position_s[k] = columns.b[i] - base
     elif kind in (PLAYBACK_STOP, PLAYBACK_SKIP, PLAYBACK_COMPLETE):
         if kind == PLAYBACK_COMPLETE:
             count(p, COMPLETES, 1.0, weights)

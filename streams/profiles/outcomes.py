@@ -28,7 +28,7 @@ class Examples(NamedTuple):
 
     x: Array
     y: Array
-    p: Fields
+    p: Array
     n: Array
 
 
@@ -56,7 +56,9 @@ def resolve(p: Fields, i: int, label: int, partition: Fields, examples: Examples
     row = p.pending_row[i] - 1
     position = p.pending_position[i]
     add_example(examples, p.pending_x[i], label, p.pending_p[i])
-    count_outcome(p, partition, row, position, p.pending_length[i], label, weights[MONTH], weights[HOUR])
+    count_outcome(
+        p, partition, row, position, p.pending_length[i], label, p.last_ts, weights[MONTH], weights[HOUR]
+    )
     if p.pending_playing[i] == 0:  # ignored; how long a play was watched is known when it ends
         count_watched(p, partition, position, 0.0, weights[MONTH])
     free(p, i)

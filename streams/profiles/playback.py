@@ -46,7 +46,8 @@ def open_playback(
     p.play_position[k] = 0
     p.play_intervals[k] = 0
     p.play_duration_s[k] = duration_s
-    p.play_position_s[k] = position_s
+    p.play_base_s[k] = position_s
+    p.play_position_s[k] = 0.0
     p.play_watched_s[k] = 0.0
 
 
@@ -120,7 +121,7 @@ def add_interval(p: Fields, k: int, start: float, end: float) -> float:
 
 @compiled
 def advance_playback(p: Fields, k: int, position_s: float, ts: int, parameters: Parameters) -> float:
-    """The player stands at ``position_s`` at ``ts``: credit what was played since its last word; returns
+    """The player stands at ``position_s`` (from its base) at ``ts``: credit what was played since; returns
     new seconds watched."""
     fresh = 0.0
     elapsed_ms = ts - p.play_ts[k]

@@ -38,9 +38,14 @@ def observe_session(
     silence (``previous_ts`` is the profile's last event time before this one). It ends with
     ``session_end``. A late event belongs to the session under way.
     """
+    late = p.sessions > 0 and ts < previous_ts
     begins = p.in_session == 0 or ts - previous_ts > parameters.session_gap_ms
-    if kind == SESSION_START and (p.session_events > 0 or begins):
+    if kind == SESSION_START and p.session_events > 0:
         begins = True
+    if late:
+        if p.in_session == 0:
+            return False  # it belongs to a session that has ended
+        begins = False
     if kind == SESSION_END:
         if p.in_session == 0:
             return False
@@ -85,13 +90,16 @@ def observe_device(p: Fields, device: int, place: int, weights: Array) -> None:
 @compiled
 def observe_subscription(p: Fields, kind: int, ts: int, period_days: float, weights: Array) -> None:
     """Keep the state of the subscription. ``period_days`` is 0 when it was not said."""
+    if kind == PAYMENT_FAILED:
+        count(p, PAYMENT_FAILURES, 1.0, weights)
+    if ts < p.subscription_ts:
+        return  # a late one: what came after it is known already
     if kind in (SUBSCRIPTION_STARTED, SUBSCRIPTION_RENEWED):
         p.subscription = ACTIVE
         if period_days > 0:
             p.renewal_ts = ts + int(period_days * DAY)
     elif kind == PAYMENT_FAILED:
         p.subscription = FAILED
-        count(p, PAYMENT_FAILURES, 1.0, weights)
     elif kind == SUBSCRIPTION_PLAN_CHANGED:
         p.plan_changed_ts = ts
         if period_days > 0:

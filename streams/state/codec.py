@@ -8,9 +8,9 @@ its models.
 | ``t`` + block number | header, raw words: the records of 64 titles |
 | ``m`` | a pickle: the partition's record, its rows, its models and their outcomes not yet learned |
 
-The header is one word: layout version, kind, and slot, so that a newer program knows what it reads. A
-record of an older layout is read by its field names; one of a newer layout, or one that does not fit,
-ends recovery with an error.
+The header is one word: layout version and slot, so that a newer program knows what it reads. A profile of
+an older layout is read by its field names. A record of a newer layout, one that does not fit, and so far
+titles and models of an older layout too, end recovery with an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import itertools
 
 import numpy as np
 
-from streams.errors import RecoveryError
+from streams.errors import InvariantError, RecoveryError
 from streams.profiles.layout import LAYOUT_VERSION, PROFILE, TITLE
 from streams.profiles.parameters import Array
 from streams.profiles.store import Store
@@ -27,6 +27,8 @@ from streams.state.packing import WORD, pack, unpack_many
 
 PROFILE_KEY, TITLE_NAME_KEY, TITLES_KEY, MODEL_KEY = b"p", b"n", b"t", b"m"
 TITLES_PER_BLOCK = 64
+MAX_SLOT = 50_000_000
+"""A partition of so many profiles would need 80 GB: a larger slot is damage."""
 
 PROFILE_LAYOUTS: dict[int, np.dtype[np.void]] = {LAYOUT_VERSION: PROFILE}
 """Every layout that can be read, by version: an older one stays here for as long as a changelog may hold
@@ -78,8 +80,13 @@ def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None
         if version != LAYOUT_VERSION:
             value = _modern(name, value, version, slot)
             values[i] = value
+        if slot > MAX_SLOT:
+            raise RecoveryError(f"the changelog record of profile {name!r} is damaged: it names slot {slot}")
         if store.slots.get(name) != slot:
-            store.place(name, slot)
+            try:
+                store.place(name, slot)
+            except InvariantError as error:
+                raise RecoveryError(f"the changelog does not fit together: {error}") from error
         slots[i] = slot
         lengths[i] = len(value) // WORD
     packed = np.frombuffer(b"".join(values), np.uint64)

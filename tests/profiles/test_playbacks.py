@@ -100,7 +100,6 @@ def test_a_fourth_playback_ends_the_one_silent_for_longest() -> None:
     assert watched(small) == 81
 
 
-@pytest.mark.xfail(strict=True, reason="positions are float32: at 1.8e9 s they stand 128 s apart")
 def test_a_live_channel_that_counts_from_the_epoch_counts_its_seconds() -> None:
     small = SmallPartition()
     epoch = 1_800_000_010.0

@@ -61,7 +61,6 @@ def test_a_late_event_belongs_to_the_session_under_way() -> None:
     assert small.profile()["active_ts"] == START_MS + 5 * GAP_S * 1000
 
 
-@pytest.mark.xfail(strict=True, reason="any event behind session_end begins a session, an older one too")
 def test_an_event_older_than_the_end_of_its_session_begins_none() -> None:
     small = SmallPartition()
     small.send("session_start", 0)
