@@ -40,9 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _collect_broken_futures(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let go of what a broken producer leaves behind, in the test that broke it.
 
-    aiokafka's futures of a fenced producer log a traceback when they are collected. Python 3.11 parses to print
-    one, and cannot while it parses already ("AST constructor recursion depth mismatch"): without this, whatever
-    later test parses when the collector happens to run would fail.
+    aiokafka's futures of a fenced producer log a traceback when they are collected. Python 3.11 parses
+    to print one, and cannot while it parses already ("AST constructor recursion depth mismatch"):
+    without this, whatever later test parses when the collector happens to run would fail.
     """
     yield
     if request.node.path.parent.name in ("broker", "simulation", "streams"):

@@ -20,13 +20,13 @@ from models.quality import FEATURES as QUALITY_FEATURES
 LAYOUT_VERSION = 1
 
 MAX_ROWS = 32
-"""Rows a home page may choose from. 2 float32 per row and profile: 256 bytes of a profile."""
-DEDUP_EVENTS = 20
-"""Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 20 events counts
+"""Rows a home page may choose from. 2 float32 and 2 uint16 per row and profile: 384 bytes of a profile."""
+DEDUP_EVENTS = 16
+"""Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 16 events counts
 once."""
-PLAYBACKS = 3
+PLAYBACKS = 2
 """Playbacks open at once per profile (more than one screen); the one silent for longest gives way to a
-fourth."""
+third."""
 INTERVALS = 4
 """Played intervals kept per open playback; a fifth closes the gap between the two nearest (counted as not
 watched)."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.profiles.layout import FEATURE_SCALE, PENDING
+from streams.profiles.layout import FEATURE_SCALE, PENDING, PLAYBACKS
 from streams.profiles.outcomes import quantised
 from tests.profiles.small_partition import SmallPartition
 
@@ -219,5 +219,5 @@ def test_every_impression_has_one_outcome_or_waits(steps: list[tuple[str, int, i
         j = int(p["play_pending"][k]) - 1
         if p["play_id"][k] and j >= 0:
             assert p["pending_row"][j] != 0 and p["pending_playing"][j] == 1
-    claimed = sum(int(p["play_pending"][k]) > 0 for k in range(3) if p["play_id"][k])
+    claimed = sum(int(p["play_pending"][k]) > 0 for k in range(PLAYBACKS) if p["play_id"][k])
     assert claimed == int(p["pending_playing"].sum())
