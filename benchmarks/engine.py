@@ -23,17 +23,7 @@ from streams.emit.outgoing import Outgoing
 from streams.engine import Engine
 from streams.settings import Settings
 from streams.state.catalog import Catalog
-from streams.transport.batch import RecordBatch
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A record as the consumer hands it over."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+from streams.transport.batch import PlainRecord, RecordBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +104,7 @@ def batches(events: Sequence[Sent], size: int, offsets: dict[str, int]) -> list[
 
     ``offsets`` holds the next offset of each topic and is moved on.
     """
-    by_topic: dict[str, list[Fetched]] = {topic: [] for topic in topics.INPUTS}
+    by_topic: dict[str, list[PlainRecord]] = {topic: [] for topic in topics.INPUTS}
     cut: list[RecordBatch] = []
 
     def close(topic: str) -> None:
@@ -124,7 +114,7 @@ def batches(events: Sequence[Sent], size: int, offsets: dict[str, int]) -> list[
 
     for sent in events:
         records = by_topic[sent.topic]
-        records.append(Fetched(offsets[sent.topic], sent.ts, sent.key, sent.value))
+        records.append(PlainRecord(offsets[sent.topic], sent.ts, sent.key, sent.value))
         offsets[sent.topic] += 1
         if len(records) >= size:
             close(sent.topic)

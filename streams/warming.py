@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 
 from streams import topics
 from streams.audience.crowd import FAR_MS, Audience
 from streams.audience.titles import simulated_catalog
 from streams.settings import MINUTE_MS, Settings
-from streams.transport.batch import RecordBatch
+from streams.transport.batch import PlainRecord, RecordBatch
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +24,6 @@ EVENTS = 4_000
 """Enough outcomes (about 600) to fill several mini-batches of learning."""
 SOME_TIME_MS = 1_760_000_000_000
 """When the throw-away events happen; any time would do."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fetched:
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 def warm(settings: Settings) -> float:
@@ -49,10 +40,10 @@ def warm(settings: Settings) -> float:
         catalog.put(record.topic, record.key, record.value)
     engine = pipeline.create_engine(0, settings, catalog)
     audience = Audience(simulated, profiles=VIEWERS, seed=0, start_ms=SOME_TIME_MS)
-    fetched: dict[str, list[_Fetched]] = {topic: [] for topic in topics.INPUTS}
+    fetched: dict[str, list[PlainRecord]] = {topic: [] for topic in topics.INPUTS}
     for record in audience.step(FAR_MS, limit=EVENTS):
         log_of_topic = fetched[record.topic]
-        log_of_topic.append(_Fetched(len(log_of_topic), SOME_TIME_MS, record.key, record.value))
+        log_of_topic.append(PlainRecord(len(log_of_topic), SOME_TIME_MS, record.key, record.value))
     for topic, records in fetched.items():
         engine.apply(RecordBatch(topic, 0, 0, len(records), records), audience.now_ms)
     engine.tick(audience.now_ms + MINUTE_MS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
-from streams.decisions.rows import log_odds
+from streams.decisions.rows import linear_log_odds, log_odds
 from streams.profiles.clock import DAY, HALF_LIVES_MS, remaining
 from streams.profiles.layout import SNAPSHOTS, Counter, Subscription
 from streams.profiles.outcomes import Examples, add_example, quantised
@@ -77,10 +77,7 @@ def band_of(probability: float) -> int:
 @compiled
 def linear_probability(features: Floats, weights: Floats, intercept: float) -> float:
     """Probability of a folded linear model."""
-    z = intercept
-    for f in range(features.shape[0]):
-        z += weights[f] * features[f]
-    return float(1.0 / (1.0 + np.exp(-z)))
+    return float(1.0 / (1.0 + np.exp(-linear_log_odds(features, weights, intercept))))
 
 
 @compiled

@@ -35,6 +35,15 @@ def log_odds(rate: float) -> float:
 
 
 @compiled
+def linear_log_odds(features: Floats, weights: Floats, intercept: float) -> float:
+    """Log-odds of a folded linear model."""
+    z = intercept
+    for f in range(features.shape[0]):
+        z += weights[f] * features[f]
+    return z
+
+
+@compiled
 def smoothed(hits: float, total: float, prior: float, strength: float) -> float:
     """A rate, smoothed towards ``prior`` with the weight of ``strength`` observations."""
     return (hits + prior * strength) / (total + strength)
@@ -214,9 +223,8 @@ def row_qualities(p: Fields, partition: Fields, pages: Pages, models: Models, sc
     for row in range(pages.n):
         row_features(p, partition, row, 0, partition.row_appeal[row], 0.0, base, scratch.ask[row])
         if models.quality_linear == 1:
-            quality = models.quality_intercept
-            for f in range(models.quality_weights.shape[0]):
-                quality += models.quality_weights[f] * scratch.ask[row, f]
-            scratch.quality[row] = quality
+            scratch.quality[row] = linear_log_odds(
+                scratch.ask[row], models.quality_weights, models.quality_intercept
+            )
         else:
             scratch.quality[row] = 0.0

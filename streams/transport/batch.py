@@ -21,6 +21,16 @@ class Record(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PlainRecord:
+    """A ``Record`` that no consumer fetched: for engines that are fed without a broker."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordBatch:
     """Records of one partition that were fetched together.
 

@@ -25,6 +25,7 @@ from benchmarks.throughput import measure
 from streams import topics
 from streams.events.decode import decode, decode_catalog
 from streams.settings import Settings
+from streams.transport.batch import PlainRecord
 
 START_MS = 1_700_000_000_000
 
@@ -37,7 +38,7 @@ def events() -> list[Sent]:
 def test_events_keep_to_the_contract(events: list[Sent]) -> None:
     for topic in topics.INPUTS:
         sent = [
-            engine.Fetched(at, event.ts, event.key, event.value)
+            PlainRecord(at, event.ts, event.key, event.value)
             for at, event in enumerate(events)
             if event.topic == topic
         ]

@@ -18,8 +18,9 @@ from streams.events.outputs import ChurnScore, DeadLetterHeaders, Prediction, Ro
 from streams.events.reasons import Reason
 from streams.pipeline import create_engine
 from streams.settings import DAY_MS, Settings
+from streams.transport.batch import PlainRecord
 from tests.profiles.small_partition import SmallPartition
-from tests.streams.journeys import START_MS, Fetched, Journeys, batches, catalog
+from tests.streams.journeys import START_MS, Journeys, batches, catalog
 
 NOW = START_MS + 400 * DAY_MS
 SETTINGS = Settings(
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def journey() -> tuple[list[Fetched], dict[str, TopicWrites]]:
+def journey() -> tuple[list[PlainRecord], dict[str, TopicWrites]]:
     """Records of an honest history, and all that they made an engine write."""
     records = Journeys(21, deletions=False).records(3_000)
     engine, out = create_engine(0, SETTINGS, catalog(SETTINGS)), {}
@@ -53,7 +54,7 @@ def strictly(kind: type[T], writes: TopicWrites) -> Iterator[tuple[T, bytes]]:
         yield msgspec.json.decode(value, type=kind, strict=True), key
 
 
-def test_row_orders_fit_the_contract(journey: tuple[list[Fetched], dict[str, TopicWrites]]) -> None:
+def test_row_orders_fit_the_contract(journey: tuple[list[PlainRecord], dict[str, TopicWrites]]) -> None:
     records, out = journey
     by_offset = {record.offset: record for record in records}
     moves = 0
@@ -78,7 +79,7 @@ def test_row_orders_fit_the_contract(journey: tuple[list[Fetched], dict[str, Top
     assert moves > 100
 
 
-def test_churn_scores_fit_the_contract(journey: tuple[list[Fetched], dict[str, TopicWrites]]) -> None:
+def test_churn_scores_fit_the_contract(journey: tuple[list[PlainRecord], dict[str, TopicWrites]]) -> None:
     _, out = journey
     kept: dict[str, float] = {}
     bands = set()
@@ -109,7 +110,7 @@ def test_the_previous_score_is_the_one_that_was_emitted() -> None:
 
 
 def test_predictions_and_dead_letters_fit_the_contract(
-    journey: tuple[list[Fetched], dict[str, TopicWrites]],
+    journey: tuple[list[PlainRecord], dict[str, TopicWrites]],
 ) -> None:
     records, out = journey
     by_offset = {record.offset: record for record in records}

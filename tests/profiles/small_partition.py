@@ -14,8 +14,8 @@ from streams.pipeline import PartitionEngine, create_engine
 from streams.profiles.layout import Counter
 from streams.settings import Settings
 from streams.state.catalog import Catalog
-from streams.transport.batch import RecordBatch
-from tests.streams.journeys import START_MS, Fetched
+from streams.transport.batch import PlainRecord, RecordBatch
+from tests.streams.journeys import START_MS
 
 LATER_MS = START_MS + 10_000 * 86_400_000
 """The clock of the worker: after every event of these tests."""
@@ -60,9 +60,9 @@ class SmallPartition:
         self.catalog = known or rows_catalog(self.settings, rows, pins)
         self.engine: PartitionEngine = create_engine(0, self.settings, self.catalog)
         self._next = dict.fromkeys(topics.INPUTS, 0)
-        self.log: list[tuple[str, Fetched]] = []
+        self.log: list[tuple[str, PlainRecord]] = []
 
-    def record(self, kind: str, ts_s: float, profile: str = "p", **fields: Any) -> tuple[str, Fetched]:
+    def record(self, kind: str, ts_s: float, profile: str = "p", **fields: Any) -> tuple[str, PlainRecord]:
         """The next record of the log, not yet applied. ``stamp_s`` is the broker's time of it."""
         topic = topics.SUBSCRIPTION_EVENTS if kind.startswith("subscription_") else topics.VIEWING_EVENTS
         offset = self._next[topic]
@@ -70,13 +70,13 @@ class SmallPartition:
         ts = START_MS + round(ts_s * 1000)
         stamp = START_MS + round(fields.pop("stamp_s", ts_s) * 1000)
         event = {"event_id": f"{topic}-{offset}", "type": kind, "profile_id": profile, "ts": ts} | fields
-        return topic, Fetched(offset, stamp, profile.encode(), orjson.dumps(event))
+        return topic, PlainRecord(offset, stamp, profile.encode(), orjson.dumps(event))
 
     def send(self, kind: str, ts_s: float, profile: str = "p", **fields: Any) -> None:
         """Apply one event."""
         self.apply([self.record(kind, ts_s, profile, **fields)])
 
-    def apply(self, records: list[tuple[str, Fetched]]) -> None:
+    def apply(self, records: list[tuple[str, PlainRecord]]) -> None:
         """Apply records of one topic as one batch."""
         topic, fetched = records[0][0], [record for _, record in records]
         self.log.extend(records)

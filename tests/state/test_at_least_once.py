@@ -15,8 +15,9 @@ from streams.engine import TopicWrites
 from streams.pipeline import PartitionEngine, create_engine
 from streams.profiles.layout import DEDUP_EVENTS, Counter
 from streams.settings import DAY_MS, Settings
+from streams.transport.batch import PlainRecord
 from tests.profiles.small_partition import SmallPartition
-from tests.streams.journeys import START_MS, Fetched, Journeys, batches, catalog
+from tests.streams.journeys import START_MS, Journeys, batches, catalog
 
 NOW = START_MS + 400 * DAY_MS
 SETTINGS = Settings(learning=False, explore_share=0.3, churn_horizon_ms=3 * DAY_MS, quality_seconds=40.0)
@@ -61,7 +62,7 @@ def born(state: State) -> Life:
     return Life(engine, list(state), {})
 
 
-def live(life: Life, records: list[Fetched], size: int) -> None:
+def live(life: Life, records: list[PlainRecord], size: int) -> None:
     for batch in batches(records, size):
         life.engine.apply(batch, NOW)
         life.take()

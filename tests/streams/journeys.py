@@ -4,14 +4,13 @@ everything a client may send."""
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from streams.settings import Settings
 from streams.state.catalog import Catalog
-from streams.transport.batch import RecordBatch
+from streams.transport.batch import PlainRecord, RecordBatch
 
 START_MS = 1_700_000_000_000
 ROWS = 12
@@ -19,16 +18,6 @@ TITLES = 60
 KINDS = ["impression"] * 5 + ["start"] * 4
 KINDS += ["session_start", "session_end", "search", "browse", "rating"]
 KINDS += ["list_add", "list_remove", "trailer_view", "click"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A record as a consumer would have it."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 def catalog(settings: Settings) -> Catalog:
@@ -135,7 +124,7 @@ class Journeys:
             return {"type": kind, "trailer_id": "x", "title_id": title, "watched_s": 10.0}
         return {"type": kind} | ({"title_id": title} if kind in ("click", "list_add", "list_remove") else {})
 
-    def records(self, n: int, first: int = 0) -> list[Fetched]:
+    def records(self, n: int, first: int = 0) -> list[PlainRecord]:
         """``n`` records of viewing-events from offset ``first``, a few of them malformed."""
         records = []
         for offset in range(first, first + n):
@@ -143,11 +132,11 @@ class Journeys:
             value = orjson.dumps(event)
             if self._random.random() < 0.02:
                 value = value[: self._random.randrange(len(value))]
-            records.append(Fetched(offset, event["ts"] + 50, event["profile_id"].encode(), value))
+            records.append(PlainRecord(offset, event["ts"] + 50, event["profile_id"].encode(), value))
         return records
 
 
-def batches(records: list[Fetched], size: int, topic: str = "viewing-events") -> list[RecordBatch]:
+def batches(records: list[PlainRecord], size: int, topic: str = "viewing-events") -> list[RecordBatch]:
     """The records cut into batches of ``size``."""
     cut = [records[at : at + size] for at in range(0, len(records), size)]
     return [RecordBatch(topic, 0, part[0].offset, part[-1].offset + 1, part) for part in cut]

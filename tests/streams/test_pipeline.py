@@ -13,7 +13,8 @@ from streams import topics
 from streams.engine import TopicWrites
 from streams.pipeline import PartitionEngine, create_engine
 from streams.settings import DAY_MS, Settings
-from tests.streams.journeys import START_MS, Fetched, Journeys, batches, catalog
+from streams.transport.batch import PlainRecord
+from tests.streams.journeys import START_MS, Journeys, batches, catalog
 
 NOW = START_MS + 400 * DAY_MS
 SETTINGS = Settings(
@@ -35,7 +36,7 @@ def gather(into: dict[str, TopicWrites], engine: PartitionEngine) -> None:
 
 
 def run(
-    records: list[Fetched], size: int, config: Settings = SETTINGS
+    records: list[PlainRecord], size: int, config: Settings = SETTINGS
 ) -> tuple[PartitionEngine, dict[str, TopicWrites]]:
     """Apply the records in batches of ``size`` with a checkpoint behind each."""
     subject, out = engine(config), {}
@@ -128,14 +129,14 @@ def test_versions_are_complete_and_decisions_linked() -> None:
 
 def test_rejects_keep_their_bytes_and_say_why() -> None:
     bad = [
-        Fetched(0, START_MS, b"p", b"{"),
-        Fetched(
+        PlainRecord(0, START_MS, b"p", b"{"),
+        PlainRecord(
             1,
             START_MS,
             b"p",
             orjson.dumps({"type": "session_start", "event_id": "e", "profile_id": "q", "ts": START_MS}),
         ),
-        Fetched(2, START_MS, b"p", None),
+        PlainRecord(2, START_MS, b"p", None),
     ]
     subject, out = run(bad, 3)
     letters = out[topics.DEAD_LETTERS]
@@ -156,7 +157,7 @@ def test_deletion_erases_and_leaves_tombstones() -> None:
         "profile_id": "profile-0",
         "ts": START_MS + DAY_MS * 30,
     }
-    end = Fetched(200, event["ts"], b"profile-0", orjson.dumps(event))
+    end = PlainRecord(200, event["ts"], b"profile-0", orjson.dumps(event))
     subject.apply(batches([end], 1)[0], NOW)
     writes = subject.drain()
     assert len(subject.state.profiles) == 0
