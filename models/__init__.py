@@ -6,6 +6,7 @@ quality.py              will this row be played well? features, prior, pipeline
 hazard.py               will this profile leave? features, prior, pipeline
 folding.py              a linear pipeline as one dot product
 registry.py             any River classifier, by name, under one interface
+thompson.py             Thompson sampling among a few arms, with exact propensities
 evaluation.py           rolling AUC, log loss and calibration: predict, then learn
 drift.py                ADWIN on the loss
 """
