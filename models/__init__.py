@@ -9,4 +9,5 @@ registry.py             any River classifier, by name, under one interface
 thompson.py             Thompson sampling among a few arms, with exact propensities
 evaluation.py           rolling AUC, log loss and calibration: predict, then learn
 drift.py                ADWIN on the loss
+off_policy.py           what another policy would have earned: IPS, SNIPS, DR
 """
