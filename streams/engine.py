@@ -20,17 +20,21 @@ Headers = list[tuple[str, bytes]]
 
 @dataclass(slots=True)
 class TopicWrites:
-    """Records for one topic, in order. ``headers`` is empty, or as long as ``keys``. A ``None`` value is
-    a tombstone."""
+    """Records for one topic, in order. A ``None`` value is a tombstone.
+
+    ``headers`` is empty, or as long as ``keys``. ``partitions`` too: where each record goes; empty means the
+    engine's own partition number. Order holds among the records of one partition.
+    """
 
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
     headers: list[Headers] = field(default_factory=list)
+    partitions: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Writes:
-    """All that one checkpoint sends, by topic; every record goes to the engine's own partition number.
+    """All that one checkpoint sends, by topic.
 
     ``events`` counts the input records behind it. ``stamps`` has, by topic of decisions, the broker
     timestamps (ms) of the records that caused them, for the event-to-decision histogram.

@@ -1,4 +1,5 @@
-"""Sends the writes of a checkpoint as ready-made record batches, each topic's to the partition's own number.
+"""Sends the writes of a checkpoint as ready-made record batches: to the partition's own number, or, re-keyed,
+to the partition that each record names.
 
 Responsible for filling batches fast, for sending topics side by side, and for saying in words what went
 wrong.
@@ -7,6 +8,7 @@ wrong.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -54,7 +56,8 @@ class RecordBatchBuilder(BatchBuilder):
 def explain(
     error: BaseException, what: str, partition: int, records: TopicWrites | None = None
 ) -> CheckpointError:
-    """A failed send of ``what`` (a topic, or the transaction's end) in words that say what to change."""
+    """A failed send of ``what`` (a log, or the transaction) by the owner of ``partition``, in words that
+    say what to change."""
     if isinstance(error, CheckpointError):
         return error
     if isinstance(error, ProducerFenced | InvalidProducerEpoch):
@@ -65,10 +68,27 @@ def explain(
         sizes = [(len(v or b""), len(k or b"")) for k, v in zip(records.keys, records.values, strict=True)]
         value, key = max(sizes, key=sum)
         return CheckpointError(
-            f"the broker rejected records of {what}-{partition} as too large: the largest has {key} bytes "
-            f"of key and {value} of value; raise max.message.bytes of {what} above {value + key + 200}"
+            f"the broker rejected records of {what} as too large: the largest has {key} bytes of key and "
+            f"{value} of value; raise max.message.bytes of {what.rpartition('-')[0]} above "
+            f"{value + key + 200}"
         )
     return CheckpointError(f"partition {partition}: sending {what} failed: {error!r}")
+
+
+def by_partition(records: TopicWrites, own: int) -> Mapping[int, TopicWrites]:
+    """The records of one topic by the partition they go to, each in order; ``own`` where they name none."""
+    if not records.partitions:
+        return {own: records}
+    parts: dict[int, TopicWrites] = {}
+    for index, number in enumerate(records.partitions):
+        part = parts.get(number)
+        if part is None:
+            part = parts[number] = TopicWrites()
+        part.keys.append(records.keys[index])
+        part.values.append(records.values[index])
+        if records.headers:
+            part.headers.append(records.headers[index])
+    return parts
 
 
 async def send(
@@ -76,11 +96,11 @@ async def send(
 ) -> None:
     """Send everything and wait for every acknowledgement. Raises ``CheckpointError`` if anything is refused.
 
-    Topics are sent side by side, the first batch of each without a pause, so that aiokafka adds all of the
+    Logs are written side by side, the first batch of each without a pause, so that aiokafka adds all of the
     transaction's partitions in one request.
     """
 
-    async def send_topic(topic: str, records: TopicWrites) -> None:
+    async def send_log(topic: str, number: int, records: TopicWrites) -> None:
         deliveries = []
         index = 0
         try:
@@ -88,14 +108,19 @@ async def send(
                 batch = RecordBatchBuilder(BATCH_BYTES, 0, is_transactional=transactional)
                 index = batch.fill(records, index, timestamp_ms)
                 batch.close()
-                deliveries.append(await producer.send_batch(batch, topic, partition=partition))
+                deliveries.append(await producer.send_batch(batch, topic, partition=number))
             for delivery in deliveries:
                 await delivery
         except SEND_FAILURES as error:
-            raise explain(error, topic, partition, records) from error
+            raise explain(error, f"{topic}-{number}", partition, records) from error
 
     results = await asyncio.gather(
-        *(send_topic(topic, records) for topic, records in writes.topics.items() if records.keys),
+        *(
+            send_log(topic, number, part)
+            for topic, records in writes.topics.items()
+            if records.keys
+            for number, part in by_partition(records, partition).items()
+        ),
         return_exceptions=True,
     )
     errors = [result for result in results if isinstance(result, BaseException)]

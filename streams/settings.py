@@ -109,6 +109,11 @@ class Settings:
     of 0.5, by less where it is small."""
     idle_expiry_ms: int = 365 * DAY_MS
     """A profile silent for this long loses its state."""
+    sharing: bool = True
+    """Partitions learn from each other: every worker reads title statistics, models and experiment results
+    whole."""
+    title_stats_interval_ms: int = 10 * SECOND_MS
+    """The statistics of one title are told at most this often (event time)."""
     log_predictions: bool = False
     """On: every prediction of a quality play goes to the internal topic ``<app_id>-predictions`` when it
     is made."""
@@ -147,6 +152,21 @@ class Settings:
     def state_topic(self) -> str:
         """The changelog of all state: profiles, title statistics, models."""
         return f"{self.app_id}-state"
+
+    @property
+    def tallies_topic(self) -> str:
+        """Absolute sums of each partition, on their way to the partition that adds them up."""
+        return f"{self.app_id}-tallies"
+
+    @property
+    def models_topic(self) -> str:
+        """The weights of every partition's models, and the word that promotes one."""
+        return f"{self.app_id}-models"
+
+    @property
+    def credits_topic(self) -> str:
+        """To what each quality play is owed, for audits."""
+        return f"{self.app_id}-credits"
 
     @property
     def predictions_topic(self) -> str:

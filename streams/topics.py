@@ -18,14 +18,36 @@ TRAILER_CHOICES = "trailer-choices"
 CATEGORY_CHOICES = "category-choices"
 EXPERIMENT_RESULTS = "experiment-results"
 AUDIENCE_DEMAND = "audience-demand"
+TITLE_SIGNALS = "title-signals"
+TITLE_STATS = "title-stats"
 DEAD_LETTERS = "dead-letters"
 
 INPUTS = (VIEWING_EVENTS, SUBSCRIPTION_EVENTS)
-"""Read by the worker's agents; a partition number stands for that partition of both."""
+"""What producers write, keyed by profile. See :func:`owned` for all that a partition number stands for."""
 CATALOGS = (TITLE_CATALOG, ROW_CATALOG)
 """Read whole by every worker."""
 KEYED_BY_PROFILE = (ROW_ORDER, CHURN_SCORES, HOMEPAGE_RANKINGS, TRAILER_CHOICES, CATEGORY_CHOICES)
 """Compacted topics whose key is the profile id: an erased profile leaves a tombstone in each."""
+
+
+_TALLIES = "-tallies"
+
+
+def owned(settings: Settings) -> tuple[str, ...]:
+    """The topics of which a partition number's owner reads that partition, and has a position in each: the
+    inputs, and what the partitions write to each other."""
+    return (*INPUTS, TITLE_SIGNALS, settings.tallies_topic)
+
+
+def shared(settings: Settings) -> tuple[str, ...]:
+    """The compacted topics by which partitions learn from each other: read whole by every worker, like the
+    catalogs."""
+    return (TITLE_STATS, EXPERIMENT_RESULTS, settings.models_topic)
+
+
+def is_owned(topic: str) -> bool:
+    """Whether :func:`owned` has this topic, by its name alone: the transport knows no settings."""
+    return topic in INPUTS or topic == TITLE_SIGNALS or topic.endswith(_TALLIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +75,15 @@ def catalogue(settings: Settings) -> tuple[Topic, ...]:
         Topic(CATEGORY_CHOICES, "profile", True, "categories shown"),
         Topic(EXPERIMENT_RESULTS, "experiment", True, "arms, intervals and verdict"),
         Topic(AUDIENCE_DEMAND, "tag and region", True, "decayed demand"),
+        Topic(
+            TITLE_SIGNALS, "title", False, "what each profile's plays add to a title, from every partition"
+        ),
+        Topic(TITLE_STATS, "title", True, "decayed plays, neighbours and artwork counts of a title"),
         Topic(DEAD_LETTERS, "as received", False, "records that could not be taken, with the reason"),
         Topic(settings.state_topic, "internal", True, "state changelog: profiles, title statistics, models"),
+        Topic(settings.tallies_topic, "experiment, or tag and region", False, "sums of each partition"),
+        Topic(settings.models_topic, "model and partition", True, "weights of each partition's models"),
+        Topic(settings.credits_topic, "profile", False, "to what each quality play is owed (off by default)"),
         Topic(
             settings.predictions_topic,
             "profile",

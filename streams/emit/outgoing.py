@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import orjson
 
 from streams import topics
 from streams.decisions.churn import CHURN_SCORE
@@ -15,7 +17,9 @@ from streams.engine import TopicWrites, Writes
 from streams.events import schema
 from streams.events.decode import Reject
 from streams.profiles.layout import DECISION
+from streams.profiles.moments import Moment
 from streams.profiles.parameters import Array, Columns, Outbox
+from streams.rekeyed.partitioner import partition_of
 from streams.settings import Settings
 from streams.state.partition_state import PartitionState
 from streams.stats import EngineStats
@@ -71,6 +75,13 @@ class Outgoing:
             writes = self.writes.topics[topic] = TopicWrites()
         return writes
 
+    def add_signal(self, topic: str, key: bytes, value: bytes) -> None:
+        """A re-keyed record: it goes to the partition of its own key, not to this one's."""
+        writes = self.to(topic)
+        writes.keys.append(key)
+        writes.values.append(value)
+        writes.partitions.append(partition_of(key, self._settings.partitions))
+
     def add_rows(self) -> None:
         """The partition's rows changed: know their names."""
         self._row_names = emit.row_names(self._state.rows)
@@ -123,6 +134,28 @@ class Outgoing:
         caused = chosen["event"][chosen["event"] >= 0]
         if len(caused):
             self.writes.stamps.setdefault(topic, []).append(stretch.columns.stamp[caused])
+
+    def add_decision(
+        self, topic: str, key: str, record: dict[str, Any], moment: Moment, stretch: Stretch
+    ) -> None:
+        """One decision of a surface; ``record`` lacks what every decision carries of its cause."""
+        if moment.event >= 0:
+            event_id = stretch.events[moment.event].event_id
+            stamps = self.writes.stamps.setdefault(topic, [])
+            stamps.append(stretch.columns.stamp[moment.event : moment.event + 1])
+        else:
+            event_id = f"tick-{self._partition}-{moment.ts}"
+        record["cause"] = emit.cause(event_id, topics.INPUTS[moment.topic], self._partition, moment.offset)
+        writes = self.to(topic)
+        writes.keys.append(key.encode())
+        writes.values.append(orjson.dumps(record))
+        self._stats.changes[topic] += 1
+
+    def add_tombstone(self, topic: str, key: str) -> None:
+        """A key of a compacted topic is no more."""
+        writes = self.to(topic)
+        writes.keys.append(key.encode())
+        writes.values.append(None)
 
     def _cause(self, event: int, ts: int, offsets: list[int], stretch: Stretch) -> emit.Cause:
         if event >= 0 and stretch.batch is not None:

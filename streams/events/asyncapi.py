@@ -12,6 +12,7 @@ import msgspec
 from streams import topics
 from streams.errors import ConfigurationError
 from streams.events.reasons import Reason
+from streams.events.rekeyed import Tally, TitleSignal, TitleStats
 from streams.events.schema import VALUES, DeadLetterHeaders, Prediction
 from streams.settings import Settings
 
@@ -55,7 +56,7 @@ def asyncapi(settings: Settings, version: str) -> dict[str, Any]:
     for topic in topics.catalogue(settings):
         if topic.name not in kinds:
             continue
-        read = topic.name in topics.INPUTS or topic.name in topics.CATALOGS
+        read = topic.name in topics.owned(settings) or topic.name in topics.CATALOGS
         (schema,), _ = msgspec.json.schema_components(
             [kinds[topic.name]], ref_template="#/components/schemas/{name}"
         )
@@ -102,7 +103,10 @@ def asyncapi(settings: Settings, version: str) -> dict[str, Any]:
 def _values(settings: Settings) -> dict[str, object]:
     return {
         **VALUES,
+        topics.TITLE_SIGNALS: TitleSignal,
+        topics.TITLE_STATS: TitleStats,
         topics.DEAD_LETTERS: DeadLetterHeaders,
+        settings.tallies_topic: Tally,
         settings.predictions_topic: Prediction,
     }
 
