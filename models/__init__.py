@@ -4,6 +4,7 @@ compiled.py             how loops become machine code
 bayesian_logistic.py    the learner behind both surfaces, with its own uncertainty
 quality.py              will this row be played well? features, prior, pipeline
 hazard.py               will this profile leave? features, prior, pipeline
+mixing.py               models that learned apart, made one by their evidence
 folding.py              a linear pipeline as one dot product
 registry.py             any River classifier, by name, under one interface
 thompson.py             Thompson sampling among a few arms, with exact propensities

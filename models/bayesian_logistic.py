@@ -11,6 +11,7 @@ import numpy.typing as npt
 from river import base, utils
 
 from models.compiled import compiled
+from models.mixing import Evidence, posterior
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrame, IntoSeries
@@ -183,6 +184,21 @@ class BayesianLogisticRegression(base.MiniBatchClassifier):
     def intercept_posterior(self) -> tuple[float, float]:
         """Mean and variance of the intercept, in log-odds."""
         return float(self._mean[0]), float(self._variance[0])
+
+    def evidence(self, features: Iterable[base.typing.FeatureName]) -> Evidence:
+        """What outcomes have told about the intercept and the weights of ``features``, in this order."""
+        at = self._places(features)
+        return Evidence.of(self._mean[at], self._variance[at], self._prior_mean[at], float(self.precision))
+
+    def replace_evidence(self, features: Iterable[base.typing.FeatureName], told: Evidence) -> None:
+        """Be the posterior of the prior and ``told``, which is in the order of :meth:`evidence`."""
+        at = self._places(features)
+        self._mean[at], self._variance[at] = posterior(told, self._prior_mean[at], float(self.precision))
+
+    def _places(self, features: Iterable[base.typing.FeatureName]) -> npt.NDArray[np.int64]:
+        names = list(features)
+        self._grow(names)
+        return np.concatenate([[0], self._at(names)])
 
     def learn_one(self, x: dict[base.typing.FeatureName, Any], y: base.typing.ClfTarget) -> None:
         self.learn_array(np.array([list(x.values())], dtype=np.float64), np.array([bool(y)]), x)
