@@ -10,5 +10,9 @@ registry.py             any River classifier, by name, under one interface
 thompson.py             Thompson sampling among a few arms, with exact propensities
 evaluation.py           rolling AUC, log loss and calibration: predict, then learn
 drift.py                ADWIN on the loss
+arm_sums.py             an arm of an experiment, as sums that merge
+sequential.py           is one arm better? an answer that may be looked at at any time (CUPED, guardrails)
+sample_ratio.py         did the arms get the shares they were to get?
+allocation.py           which share of new profiles each arm gets, when better arms are to get more
 off_policy.py           what another policy would have earned: IPS, SNIPS, DR
 """
