@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from streams import topics
 from streams.events.reasons import Reason
+from streams.events.rekeyed import TALLY, TITLE_SIGNAL
 from streams.events.schema import ROW, SUBSCRIPTION, TITLE, VIEWING, Event, Row, Title
+from streams.rekeyed.partitioner import partition_of
 from streams.settings import Settings
 from streams.transport.batch import Record
 
@@ -77,6 +80,51 @@ def decode(topic: str, records: Sequence[Record], now_ms: int, settings: Setting
             event, fault = None, error
         reason, detail = _judge(value, largest, fault) or _judge_event(record.key, event, earliest, latest)
         rejects.append(Reject(index, reason, detail[:MAX_DETAIL_CHARACTERS]))
+    return Decoded(events, indexes, rejects)
+
+
+def decode_rekeyed(
+    topic: str, records: Sequence[Record], now_ms: int, settings: Settings, partition: int
+) -> Decoded:
+    """Decode and validate records that partitions write to each other, as :func:`decode` does events.
+
+    The events are ``TitleSignal`` (of ``title-signals``) or ``Tally``. A record that Kafka's default
+    partitioner would have sent elsewhere is a reject: two owners of one key would each know half of it.
+    """
+    signals = topic == topics.TITLE_SIGNALS
+    decoder: Any = TITLE_SIGNAL.decode if signals else TALLY.decode
+    earliest, latest = settings.earliest_ts_ms, now_ms + settings.future_tolerance_ms
+    largest, partitions = settings.max_event_bytes, settings.partitions
+    events: list[Any] = []
+    indexes: list[int] = []
+    rejects: list[Reject] = []
+    for index, record in enumerate(records):
+        value, key = record.value, record.key
+        try:
+            event = decoder(value)
+            if (
+                key is not None
+                and (event.title_id if signals else event.key).encode() == key
+                and earliest <= event.ts <= latest
+                and len(value) <= largest  # type: ignore[arg-type]  # null raises TypeError, judged below
+                and partition_of(key, partitions) == partition
+            ):
+                events.append(event)
+                indexes.append(index)
+                continue
+            fault = None
+        except _FAULTS as error:
+            event, fault = None, error
+        judged = _judge(value, largest, fault)
+        if judged is None:
+            name = event.title_id if signals else event.key
+            if name.encode() != key:
+                judged = Reason.KEY_MISMATCH, f"key {(key or b'')[:100]!r} is not {name!r}"
+            elif not earliest <= event.ts <= latest:
+                judged = Reason.ABSURD_CLOCK, f"ts {event.ts} is not within {earliest} and {latest}"
+            else:
+                judged = Reason.KEY_MISMATCH, f"{name!r} belongs to another partition than {partition}"
+        rejects.append(Reject(index, judged[0], judged[1][:MAX_DETAIL_CHARACTERS]))
     return Decoded(events, indexes, rejects)
 
 

@@ -1,0 +1,216 @@
+"""The owner of titles against sums made by hand, whatever the order, the batches and the restarts."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from streams import topics
+from streams.errors import RecoveryError
+from streams.rekeyed import titles
+from streams.rekeyed.owners import CHANGELOG_KEY
+from streams.settings import DAY_MS, HOUR_MS
+from tests.rekeyed.small_owners import START_MS, SmallOwners, signal
+
+SIGNALS = topics.TITLE_SIGNALS
+
+
+def some_signals(seed: int, count: int, others: int = 30) -> list[dict[str, Any]]:
+    """Signals of three titles over some days, out of order by up to an hour."""
+    rng = random.Random(seed)
+    made = []
+    for number in range(count):
+        made.append(
+            {
+                "title": rng.choice("abc"),
+                "ts": START_MS + number * 20 * 60_000 - rng.randrange(HOUR_MS),
+                "quality": float(rng.random() < 0.6),
+                "played": 1.0,
+                "with": [[f"o{rng.randrange(others)}", rng.choice([1.0, 0.5])] for _ in range(3)],
+                "artworks": [[f"i{rng.randrange(3)}", 20.0, float(rng.randrange(3))]],
+            }
+        )
+    return made
+
+
+def oracle(signals: list[dict[str, Any]], title: str) -> dict[str, Any]:
+    """The same sums, each signal weighed by its age at the end."""
+    mine = [s for s in signals if s["title"] == title]
+    ts = max(s["ts"] for s in mine)
+
+    def left(s: dict[str, Any], half_life: float) -> float:
+        return float(2.0 ** ((s["ts"] - ts) / half_life))
+
+    slow = 30.0 * DAY_MS
+    neighbours: dict[str, float] = {}
+    artworks: dict[str, list[float]] = {}
+    for s in mine:
+        for other, weight in s["with"]:
+            neighbours[other] = neighbours.get(other, 0.0) + weight * left(s, slow)
+        for artwork, views, plays in s["artworks"]:
+            counts = artworks.setdefault(artwork, [0.0, 0.0])
+            counts[0] += views * left(s, slow)
+            counts[1] += plays * left(s, slow)
+    return {
+        "ts": ts,
+        "fast": sum(s["quality"] * left(s, 6.0 * HOUR_MS) for s in mine),
+        "slow": sum(s["quality"] * left(s, slow) for s in mine),
+        "quality": sum(s["quality"] for s in mine),
+        "plays": float(len(mine)),
+        "neighbours": neighbours,
+        "artworks": artworks,
+    }
+
+
+def logged(signals: list[dict[str, Any]]) -> list[tuple[bytes, bytes]]:
+    return [signal(s["title"], **{k: v for k, v in s.items() if k != "title"}) for s in signals]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_told_is_what_the_signals_add_up_to(seed: int) -> None:
+    signals = some_signals(seed, 300)
+    small = SmallOwners()
+    small.take(SIGNALS, logged(signals))
+    small.owners.tick(small.owners._last_now_ms + 60_000)
+    for title in "abc":
+        right = oracle(signals, title)
+        told = small.stats()[title]
+        assert {name: told[name] for name in ("ts", "quality", "plays")} == {
+            name: right[name] for name in ("ts", "quality", "plays")
+        }
+        assert told["fast"] == pytest.approx(right["fast"], abs=1e-4)
+        assert told["slow"] == pytest.approx(right["slow"], abs=1e-4)
+        assert dict(told["neighbours"]) == pytest.approx(right["neighbours"], abs=1e-4)
+        assert {a: [v, p] for a, v, p in told["artworks"]} == {
+            a: pytest.approx(counts, abs=1e-4) for a, counts in right["artworks"].items()
+        }
+        assert [count for _, count in told["neighbours"]] == sorted(
+            dict(told["neighbours"]).values(), reverse=True
+        )
+
+
+def test_batches_make_no_difference() -> None:
+    records = logged(some_signals(7, 400))
+    whole, pieces = SmallOwners(), SmallOwners()
+    whole.take(SIGNALS, records, size=400)
+    pieces.take(SIGNALS, records, size=1)
+    assert whole.told == pieces.told
+    assert sorted(zip(*whole.owners.take_changes(), strict=True)) == sorted(
+        zip(*pieces.owners.take_changes(), strict=True)
+    )
+
+
+def test_a_restart_anywhere_makes_no_difference() -> None:
+    records = logged(some_signals(8, 120))
+    whole = SmallOwners()
+    whole.take(SIGNALS, records)
+    for cut in range(0, 120, 7):
+        first = SmallOwners()
+        first.take(SIGNALS, records[:cut])
+        second = first.successor()
+        second.take(SIGNALS, records[cut:])
+        assert first.told + second.told == whole.told
+
+
+def test_a_signal_that_comes_again_counts_once() -> None:
+    records = logged(some_signals(9, 50))
+    small = SmallOwners()
+    small.take(SIGNALS, records)
+    told = list(small.told)
+    again = small.successor()
+    again.next = {}
+    again.take(SIGNALS, records)
+    assert again.told == [] and small.told == told
+    assert again.owners.pending() == 0
+
+
+def test_a_title_is_told_at_once_then_at_most_once_an_interval() -> None:
+    small = SmallOwners()
+    small.take(SIGNALS, [signal("a", START_MS + second * 1_000, quality=1.0) for second in range(26)])
+    told = [value for _, _, value in small.told if value]
+    assert len(told) == 3  # at 0, 10 and 20 s
+    assert small.stats()["a"]["quality"] == 21
+
+
+def test_what_is_held_back_leaves_with_the_next_signal_of_any_title_or_with_time() -> None:
+    small = SmallOwners()
+    small.take(SIGNALS, [signal("a", START_MS, quality=1.0), signal("a", START_MS + 5_000, quality=1.0)])
+    assert small.stats()["a"]["quality"] == 1
+    small.take(SIGNALS, [signal("b", START_MS + 10_000)])
+    assert small.stats()["a"]["quality"] == 2
+    small.take(SIGNALS, [signal("a", START_MS + 11_000, quality=1.0)])
+    later = small.successor()  # held back over a restart too
+    now_ms = later.owners._last_now_ms
+    later.owners.tick(1_000_000)  # the first tick after a restart knows no time before it
+    later.owners.tick(1_000_000 + 8_999)
+    assert later.told == [] and now_ms == 0
+    later.owners.tick(1_000_000 + 9_000)
+    assert later.stats()["a"]["quality"] == 3
+    later.owners.tick(1_000_000 + 90_000)
+    assert len(later.told) == 1
+
+
+def test_neighbours_are_bounded_and_the_heavy_ones_stay() -> None:
+    rng = random.Random(3)
+    signals = []
+    for number in range(4_000):
+        heavy = f"heavy{rng.randrange(20)}"
+        signals.append(
+            signal(
+                "a",
+                START_MS + number * 1_000,
+                **{"with": [[heavy, 1.0], [f"rare{rng.randrange(10_000)}", 1.0]]},
+            )
+        )
+    small = SmallOwners()
+    small.take(SIGNALS, signals)
+    kept = small.owners.titles.titles["a"].neighbours
+    assert len(kept) <= titles.NEIGHBOURS_MOST
+    told = small.stats()["a"]["neighbours"]
+    assert len(told) == titles.NEIGHBOURS_TOLD
+    assert {title for title, _ in told[:20]} == {f"heavy{n}" for n in range(20)}
+
+
+def test_artworks_are_bounded_by_views() -> None:
+    small = SmallOwners()
+    for number in range(40):
+        small.take(
+            SIGNALS, [signal("a", START_MS + number, artworks=[[f"i{number:02}", 100.0 + number, 1.0]])]
+        )
+    assert sorted(small.owners.titles.titles["a"].artworks) == [f"i{n:02}" for n in range(8, 40)]
+
+
+def test_a_title_is_no_neighbour_of_itself() -> None:
+    small = SmallOwners()
+    small.take(SIGNALS, [signal("a", START_MS, **{"with": [["a", 1.0], ["b", 1.0]]})])
+    assert small.stats()["a"]["neighbours"] == [["b", 1.0]]
+
+
+def test_a_title_without_signals_for_a_year_is_forgotten() -> None:
+    small = SmallOwners()
+    old = START_MS - titles.FORGOTTEN_AFTER_MS
+    small.take(SIGNALS, [signal("a", old, quality=1.0), signal("b", old + 10_000, quality=1.0)])
+    small = small.successor()
+    small.take(SIGNALS, [signal("c", START_MS + 9_999, quality=1.0)])
+    assert small.told[-1] == (topics.TITLE_STATS, b"a", None)
+    assert set(small.owners.titles.titles) == {"b", "c"}
+    changes = dict(zip(*small.owners.take_changes(), strict=True))
+    assert changes[CHANGELOG_KEY + b"ta"] is None
+    small.take(SIGNALS, [signal("a", START_MS + 10_000, quality=1.0)])
+    assert small.stats()["a"]["quality"] == 1 and small.stats()["b"] is None
+
+
+def test_a_damaged_changelog_is_an_error() -> None:
+    small = SmallOwners()
+    with pytest.raises(RecoveryError, match="title 'a' cannot be read"):
+        small.owners.restore(CHANGELOG_KEY + b"ta", b"\xc1")
+    with pytest.raises(RecoveryError, match="unknown owner"):
+        small.owners.restore(CHANGELOG_KEY + b"?a", b"")
+    small.take(SIGNALS, [signal("a", START_MS)])
+    (_,), (value,) = small.owners.take_changes()
+    assert value is not None
+    newer = value.replace(bytes([titles.CHANGELOG_VERSION]), bytes([99]), 1)
+    with pytest.raises(RecoveryError, match="version 99"):
+        small.owners.restore(CHANGELOG_KEY + b"ta", newer)
