@@ -16,6 +16,8 @@ from streams.decisions.pages import decide_rows, predict
 from streams.decisions.rows import decay_rates, row_qualities
 from streams.events.kinds import KINDS
 from streams.profiles.clock import DAY, MONTH_MS, remaining
+from streams.profiles.moments import ROOM as MOMENTS
+from streams.profiles.moments import MomentKind, Noted, note
 from streams.profiles.observe import DUPLICATE, PREDICT, REPEATED, observe
 from streams.profiles.observe_playback import DECIDE_CHURN, DECIDE_ROWS
 from streams.profiles.outcomes import Examples
@@ -37,6 +39,7 @@ DONE, LEARN_QUALITY, LEARN_CHURN, OUTBOX_FULL, ASK_QUALITY, ASK_CHURN = range(6)
 # Where an event, or the visit of a silent profile, stands.
 TAKE, PREDICTING, ORDERING, SCORING = range(4)
 AT, STAGE, NEEDS, ANSWERED, ASKED, REPEATS, DUPLICATES = (int(field) for field in Cursor)
+ON_TIME = int(MomentKind.TIME)
 EXPIRED = 3
 """The kind of a decision to forget a profile."""
 SWEEP_EVERY_MS = 60_000
@@ -64,6 +67,7 @@ def run(
     scratch: Scratch,
     cursor: Array,
     counts: Array,
+    noted: Noted,
 ) -> int:
     """Go on from the cursor to event ``end``; returns why it stopped. ``counts`` gathers applied events
     by kind."""
@@ -77,10 +81,11 @@ def run(
         if (
             outbox.n[0] + ROOM > outbox.decisions.shape[0]
             or outbox.n[1] + 1 > outbox.prediction_event.shape[0]
+            or noted.n[0] + MOMENTS > noted.moments.shape[0]
         ):
             return OUTBOX_FULL
         if partition.sweep_left > 0:
-            asked = visit(tables, parameters, models, churn, outbox, scratch, cursor, counts)
+            asked = visit(tables, parameters, models, churn, outbox, scratch, cursor, counts, noted)
             if asked != DONE:
                 return asked
             continue
@@ -88,13 +93,17 @@ def run(
         if cursor[STAGE] == TAKE:
             if i == end:
                 return DONE
-            if let_time_pass(partition, min(columns.ts[i], columns.stamp[i])):
+            swept = partition.sweep_ts
+            visits = let_time_pass(partition, min(columns.ts[i], columns.stamp[i]))
+            if partition.sweep_ts != swept:
+                note(noted, ON_TIME, -1, -1, partition.stream_ts, topic, columns.offset[i], -1, -1, 0.0)
+            if visits:
                 continue
             p = profiles[columns.slot[i]]
             partition.slots = max(partition.slots, columns.slot[i] + 1)
             needs = observe(
                 p, i, topic, columns, partition, tables.titles, tables.dirty_title, pages,
-                quality, churn, models, scratch, parameters,
+                quality, churn, models, scratch, parameters, noted,
             )  # fmt: skip
             if needs & REPEATED:
                 cursor[REPEATS] += 1
@@ -132,7 +141,19 @@ def run(
                 return ASK_CHURN
             cursor[ANSWERED] = 0
             counts[CHURN_DECIDED] += 1
-            decide_churn(p, slot, i, columns.ts[i], parameters, models, outbox, scratch)
+            decide_churn(
+                p,
+                slot,
+                i,
+                columns.ts[i],
+                parameters,
+                models,
+                outbox,
+                scratch,
+                topic,
+                columns.offset[i],
+                noted,
+            )
         cursor[STAGE] = TAKE
         cursor[AT] = i + 1
 
@@ -174,6 +195,7 @@ def visit(
     scratch: Scratch,
     cursor: Array,
     counts: Array,
+    noted: Noted,
 ) -> int:
     """Visit the next profile of the sweep: its labels mature, its churn score moves, it expires.
     ``DONE``, or ``ASK_CHURN``."""
@@ -199,8 +221,12 @@ def visit(
             out.event = NO_EVENT
             out.ts = ts
             outbox.n[0] += 1
-        elif decide_churn(p, slot, NO_EVENT, ts, parameters, models, outbox, scratch):
-            tables.dirty_profile[slot] = 1
+        else:
+            topic = 0 if p.offsets[0] >= 0 else 1
+            if decide_churn(
+                p, slot, NO_EVENT, ts, parameters, models, outbox, scratch, topic, p.offsets[topic], noted
+            ):
+                tables.dirty_profile[slot] = 1
     partition.sweep_cursor = (slot + 1) % partition.slots
     partition.sweep_left -= 1
     return DONE

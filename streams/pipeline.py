@@ -7,6 +7,8 @@
    outcomes, and what has changed is scored and decided anew           ``decisions``
    - a mini-batch of outcomes is full: learn                           ``decisions.learner``, ``models``
    - decisions have gathered: encode                                   ``emit``
+   - moments have gathered: titles, artwork and the other surfaces      ``surfaces.running``
+     react to each in order
 4. ``drain``: outputs and every changed record, for one checkpoint     ``state.changelog``
 
 Time comes in as an argument, randomness from the profile's key and a counter, so the same records give
@@ -38,14 +40,17 @@ from streams.loop import (
     run,
 )
 from streams.profiles.layout import OTHER_ROW
+from streams.profiles.moments import MomentKind, new_noted, note, take
 from streams.profiles.parameters import Cursor, new_scratch, parameters_from
 from streams.settings import Settings
 from streams.state import changelog
 from streams.state.catalog import Catalog
 from streams.state.partition_state import PartitionState
 from streams.stats import EngineStats
+from streams.surfaces.running import Surfaces
 from streams.transport.batch import RecordBatch
 
+ON_TIME = int(MomentKind.TIME)
 NO_EVENTS = Stretch(to_columns((), (), (), len, len, len, Places()), (), None)
 """For the loop when only time passes."""
 
@@ -60,6 +65,8 @@ class PartitionEngine:
         self.state = PartitionState(settings, catalog)
         self._outgoing = Outgoing(partition, settings, self.state, self.stats)
         self._outbox = new_outbox()
+        self._surfaces = Surfaces(settings, self.state, self._outgoing, self.stats)
+        self._noted = new_noted(self._surfaces.listening)
         self._scratch = new_scratch()
         self._parameters = parameters_from(settings)
         self._places = Places()
@@ -97,8 +104,14 @@ class PartitionEngine:
         elapsed = now_ms - self._last_now_ms if self._last_now_ms else 0
         self._last_now_ms = now_ms
         stream_ts = int(self.state.table["stream_ts"][0])
-        if stream_ts and elapsed > 0 and let_time_pass(self.state.table[0], stream_ts + elapsed):
-            self._run(NO_EVENTS)
+        if stream_ts and elapsed > 0:
+            swept = int(self.state.table["sweep_ts"][0])
+            due = let_time_pass(self.state.table[0], stream_ts + elapsed)
+            if int(self.state.table["sweep_ts"][0]) != swept:
+                note(self._noted, ON_TIME, -1, -1, stream_ts + elapsed, 0, 0, -1, -1, 0.0)
+                due = due or self._surfaces.listening
+            if due:
+                self._run(NO_EVENTS)
 
     def _take(self, batch: RecordBatch, events: Sequence[schema.Event], indexes: Sequence[int]) -> None:
         if not events:
@@ -130,7 +143,7 @@ class PartitionEngine:
             why = run(
                 stretch.columns, topic, len(stretch.events), tables, state.pages, self._parameters, models,
                 state.quality.waiting, state.churn.waiting, self.settings.learn_batch, self._outbox, scratch,
-                cursor, self.stats.events,
+                cursor, self.stats.events, self._noted,
             )  # fmt: skip
             if why in (LEARN_QUALITY, LEARN_CHURN):
                 (state.quality if why == LEARN_QUALITY else state.churn).learn()
@@ -163,6 +176,7 @@ class PartitionEngine:
         decisions = self._outbox.decisions[: self._outbox.n[0]]
         self._expired.extend(decisions["slot"][decisions["kind"] == EXPIRED].tolist())
         self._outgoing.add_decisions(self._outbox, stretch)
+        self._surfaces.follow(take(self._noted), stretch)
 
     # --- erasure and expiry
     # --------------------------------------------------------------------------------------
@@ -171,6 +185,7 @@ class PartitionEngine:
         """``profile_deleted``: its state goes, and every compacted topic keyed by it gets a tombstone."""
         self.stats.events[kinds.PROFILE_DELETED] += 1
         if profile in self.state.profiles.slots:
+            self._surfaces.forget(self.state.profiles.slots[profile])
             self.state.profiles.remove(profile)
         else:  # unknown here, perhaps not to the topics: an erasure can be asked for twice
             self.state.profiles.forget(profile)
@@ -183,6 +198,7 @@ class PartitionEngine:
         name = state.profiles.names[slot]
         idle = int(state.table["stream_ts"][0]) - int(state.profiles.records["last_ts"][slot])
         if name is not None and idle > self.settings.idle_expiry_ms:
+            self._surfaces.forget(slot)
             state.profiles.remove(name)
             self._outgoing.add_tombstones(name)
 
@@ -191,7 +207,10 @@ class PartitionEngine:
 
     def pending(self) -> int:
         """Records that the next ``drain`` would send, about."""
-        return len(self._outgoing) + self.state.profiles.dirty_count + int(self.state.changed)
+        state = self.state
+        return (
+            len(self._outgoing) + state.profiles.dirty_count + state.tastes.dirty_count + int(state.changed)
+        )
 
     def drain(self) -> Writes:
         """Outputs, and every record that changed, since the last call."""
@@ -209,6 +228,7 @@ class PartitionEngine:
     def restored(self) -> None:
         """The changelog is read to its end. Raises ``RecoveryError`` when it does not fit together."""
         changelog.finish_restore(self.state)
+        self._surfaces.restored()
 
 
 def create_engine(partition: int, settings: Settings, catalog: Catalog) -> PartitionEngine:

@@ -74,6 +74,11 @@ class Settings:
     max_event_bytes: int = 65_536
     """A larger input record is a dead letter."""
 
+    # --- surfaces
+    # ------------------------------------------------------------------------------------------------
+    surfaces: str = ""
+    """What is decided beside rows and churn, comma separated; empty: nothing."""
+
     # --- learning
     # ------------------------------------------------------------------------------------------------
     quality_model: str = "models.quality:pipeline"
@@ -147,6 +152,11 @@ class Settings:
             raise ConfigurationError("heartbeat_interval_ms must be at most a third of session_timeout_ms")
         if self.checkpoint_interval_ms >= self.transaction_timeout_ms:
             raise ConfigurationError("checkpoint_interval_ms must be smaller than transaction_timeout_ms")
+
+    @property
+    def surfaces_on(self) -> tuple[str, ...]:
+        """The names in ``surfaces``."""
+        return tuple(name.strip() for name in self.surfaces.split(",") if name.strip())
 
     @property
     def state_topic(self) -> str:

@@ -25,6 +25,8 @@ class EngineStats:
     """Events that their producer sent again."""
     repeats: int = 0
     """Events that a profile's record had applied before a crash."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """Reactions of a surface that raised, by surface."""
     unknown_rows: int = 0
     """Events that name a row the catalog does not have."""
 

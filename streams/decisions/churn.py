@@ -14,9 +14,11 @@ from models.compiled import compiled
 from streams.decisions.rows import linear_log_odds, log_odds
 from streams.profiles.clock import DAY, HALF_LIVES_MS, remaining
 from streams.profiles.layout import SNAPSHOTS, Counter, Subscription
+from streams.profiles.moments import MomentKind, Noted, note
 from streams.profiles.outcomes import Examples, add_example, quantised
 from streams.profiles.parameters import Fields, Floats, Models, Outbox, Parameters, Scratch
 
+ON_SCORED = int(MomentKind.SCORED)
 CHURN_SCORE = 2
 """The kind of a decision that is a churn score."""
 SILENT, CAME_BACK, LEFT = 1, 2, 3
@@ -130,6 +132,9 @@ def decide_churn(
     models: Models,
     outbox: Outbox,
     scratch: Scratch,
+    topic: int,
+    offset: int,
+    noted: Noted,
 ) -> bool:
     """Score churn from ``scratch.churn_ask``; true when the profile's record changed.
 
@@ -162,6 +167,9 @@ def decide_churn(
     out.propensity = 1.0
     out.had_previous = 1 if p.churn_version > 0 else 0
     out.previous_p = p.churn_p
+    scored = note(noted, ON_SCORED, event, slot, ts, topic, offset, -1, -1, probability)
+    scored.band = band
+    scored.b = p.churn_p if p.churn_version > 0 else -1.0
     p.churn_version += 1
     p.churn_p = probability
     p.churn_band = band

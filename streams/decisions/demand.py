@@ -25,6 +25,8 @@ TERMS = (
     "company",
     "quality",
 )
+PERSONAL_FROM = 2
+"""Terms before this one tell of everybody, not of the profile."""
 START_WEIGHTS = (0.95, 0.25, 0.2, 0.3, 0.12, 0.2, 0.5, 0.1)
 """Where learning starts: what a real viewing log taught, rounded."""
 PRIOR = 50.0

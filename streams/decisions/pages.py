@@ -6,7 +6,7 @@ import numpy as np
 
 from models.compiled import compiled
 from streams.decisions.churn import linear_probability
-from streams.decisions.demand import demand_scores, demand_terms
+from streams.decisions.demand import PERSONAL_FROM, demand_scores, demand_terms
 from streams.decisions.ordering import arrange, movable, page_gain, propensity, sort_rows
 from streams.decisions.rows import (
     base_rate,
@@ -120,6 +120,10 @@ def decide_rows(
             chance = min(1.0 - 1e-6, max(1e-6, scratch.answer[row]))
             scratch.quality[row] = np.log(chance / (1.0 - chance))
     demand_terms(p, partition, n, scratch.quality, scratch.terms)
+    if p.plain:  # a page without personal data: what everybody plays remains
+        for row in range(n):
+            for t in range(PERSONAL_FROM, DEMAND_TERMS):
+                scratch.terms[row, t] = 0.0
     demand_scores(partition, n, scratch.terms, scratch.scores)
     for row in range(p.ordered, n):  # rows that came since stand last
         p.order[row] = row
@@ -157,8 +161,10 @@ def decide_rows(
     out.ts = ts
     out.version = p.row_version
     out.explore = explores
+    out.band = p.plain
+    share = 0.0 if p.plain or p.kids else parameters.explore_share
     out.propensity = propensity(
-        explores, pages.active_n, movable(p.order, n, pages.active, pages.pins), parameters.explore_share
+        explores, pages.active_n, movable(p.order, n, pages.active, pages.pins), share
     )
     out.previous_rows = before
     for k in range(before):

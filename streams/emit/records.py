@@ -16,6 +16,8 @@ from streams.settings import DAY_MS
 
 BANDS = ("low", "medium", "high")
 ROW_MODEL = "quality"
+PLAIN_MODEL = "popular"
+"""What decides for a profile that has chosen a page without personal data."""
 CHURN_MODEL = "hazard"
 
 Cause = dict[str, Any]
@@ -39,40 +41,44 @@ def encode_row_orders(
     features = decisions["reason_feature"].tolist()
     parts = decisions["reason"].tolist()
     encoded = []
-    for i, (ts, version, model, explore, propensity, n, before) in enumerate(
+    for i, (ts, version, model, explore, propensity, n, before, plain) in enumerate(
         zip(
             *(
                 decisions[field].tolist()
-                for field in ("ts", "version", "model", "explore", "propensity", "rows", "previous_rows")
+                for field in (
+                    "ts",
+                    "version",
+                    "model",
+                    "explore",
+                    "propensity",
+                    "rows",
+                    "previous_rows",
+                    "band",
+                )
             ),
             strict=True,
         )
     ):
-        encoded.append(
-            orjson.dumps(
-                {
-                    "profile_id": profiles[i],
-                    "ts": ts,
-                    "version": version,
-                    "cause": causes[i],
-                    "model": {"name": ROW_MODEL, "version": model},
-                    "explore": explore == 1,
-                    "propensity": propensity,
-                    "rows": order[i][:n],
-                    "scores": scores[i][:n],
-                    "previous": previous[i][:before] if before else None,
-                    "reasons": [
-                        {
-                            "row_id": names[row],
-                            "feature": TERMS[feature],
-                            "contribution": part,
-                        }
-                        for row, feature, part in zip(moved[i], features[i], parts[i], strict=True)
-                        if row >= 0 and feature >= 0
-                    ],
-                }
-            )
-        )
+        record = {
+            "profile_id": profiles[i],
+            "ts": ts,
+            "version": version,
+            "cause": causes[i],
+            "model": {"name": PLAIN_MODEL if plain else ROW_MODEL, "version": model},
+            "explore": explore == 1,
+            "propensity": propensity,
+            "rows": order[i][:n],
+            "scores": scores[i][:n],
+            "previous": previous[i][:before] if before else None,
+            "reasons": [
+                {"row_id": names[row], "feature": TERMS[feature], "contribution": part}
+                for row, feature, part in zip(moved[i], features[i], parts[i], strict=True)
+                if row >= 0 and feature >= 0
+            ],
+        }
+        if plain:
+            record["profiled"] = False
+        encoded.append(orjson.dumps(record))
     return encoded
 
 

@@ -70,6 +70,16 @@ def _search(e: schema.Search) -> Numbers:
     return (kinds.SEARCH, e.clicked_title_id, None, 0, 0, float(found), 0.0, e.clicked_title_id is not None)
 
 
+def _settings(e: schema.ProfileSettings) -> Numbers:
+    age = NO_NUMBER if e.max_age is None else float(e.max_age)
+    return (kinds.PROFILE_SETTINGS, None, None, 0, 0, age, float(_choice(e.kids)), _choice(e.profiled) + 1)
+
+
+def _choice(said: bool | None) -> int:
+    """-1 is not said."""
+    return -1 if said is None else int(said)
+
+
 _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
     schema.SessionStart: _plain(kinds.SESSION_START),
     schema.SessionEnd: _plain(kinds.SESSION_END),
@@ -107,6 +117,7 @@ _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
     schema.ListAdd: _titled(kinds.LIST_ADD),
     schema.ListRemove: _titled(kinds.LIST_REMOVE),
     schema.TrailerView: lambda e: (kinds.TRAILER_VIEW, e.title_id, None, 0, 0, e.watched_s, 0.0, 0),
+    schema.ProfileSettings: _settings,
     schema.ProfileDeleted: _plain(kinds.PROFILE_DELETED),
     schema.SubscriptionStarted: _subscription(kinds.SUBSCRIPTION_STARTED),
     schema.SubscriptionRenewed: _subscription(kinds.SUBSCRIPTION_RENEWED),

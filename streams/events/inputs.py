@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from streams.events.fields import (
     MAX_LIST_ITEMS,
+    Age,
     Country,
     Days,
     DeviceType,
@@ -194,6 +195,18 @@ class TrailerView(ViewingEvent, tag="trailer_view", frozen=True, gc=False, kw_on
     watched_s: Seconds
 
 
+class ProfileSettings(ViewingEvent, tag="profile_settings", frozen=True, gc=False, kw_only=True):
+    """What the viewer has chosen for the profile; what is not said stays as it was.
+
+    ``profiled`` false asks for a page that uses nothing personal; ``kids`` profiles are never experimented on;
+    titles for viewers older than ``max_age`` years are not shown (0 lifts the limit).
+    """
+
+    profiled: bool | None = None
+    kids: bool | None = None
+    max_age: Age | None = None
+
+
 class ProfileDeleted(ViewingEvent, tag="profile_deleted", frozen=True, gc=False, kw_only=True):
     """All that is known of the profile must be erased."""
 
@@ -217,6 +230,7 @@ ViewingEvents = (
     | ListAdd
     | ListRemove
     | TrailerView
+    | ProfileSettings
     | ProfileDeleted
 )
 

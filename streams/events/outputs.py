@@ -47,6 +47,8 @@ class Decision(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     explore: bool
     propensity: Propensity
     experiment: Experiment | None = None
+    profiled: bool = True
+    """False: the profile has chosen a page that uses nothing personal."""
 
 
 class RowReason(Struct, frozen=True, gc=False, kw_only=True):

@@ -17,7 +17,7 @@ import numpy as np
 from models.hazard import FEATURES as CHURN_FEATURES
 from models.quality import FEATURES as QUALITY_FEATURES
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 MAX_ROWS = 32
 """Rows a home page may choose from. 2 float32 and 2 uint16 per row and profile: 384 bytes of a profile."""
@@ -114,6 +114,10 @@ PROFILE = np.dtype(
         ("device", "u1"),
         ("place", "u4"),
         ("open_search", "u1"),
+        # the profile's own settings
+        ("plain", "u1"),  # 1: its page uses nothing personal
+        ("kids", "u1"),
+        ("max_age", "u1"),  # 0: no limit
         # behaviour
         ("counters", "f4", (len(HALF_LIVES_DAYS), len(Counter))),
         ("watched_s", "f8"),  # all time, for the oracle and for people

@@ -7,17 +7,21 @@ id is among the profile's last ones (a producer's repeat).
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.compiled import compiled
 from streams.decisions.churn import mature_labels, observe_life
 from streams.decisions.demand import count_interest
 from streams.decisions.ordering import chance
 from streams.events.kinds import (
     BROWSE,
+    CLICK,
     IMPRESSION,
     LIST_ADD,
     LIST_REMOVE,
     PLAYBACK_COMPLETE,
     PLAYBACK_START,
+    PROFILE_SETTINGS,
     RATING,
     SEARCH,
     SESSION_END,
@@ -27,10 +31,23 @@ from streams.events.kinds import (
 )
 from streams.profiles.clock import advance, count
 from streams.profiles.layout import DEDUP_EVENTS, Counter
+from streams.profiles.moments import MomentKind, Noted, note
 from streams.profiles.observe_playback import DECIDE_CHURN, DECIDE_ROWS, observe_playback
 from streams.profiles.outcomes import Examples, resolve_expired, resolve_ignored
 from streams.profiles.parameters import Array, Columns, Fields, Models, Pages, Parameters, Scratch
 from streams.profiles.sessions import close_search, observe_device, observe_session, observe_subscription
+
+ON_SESSION = int(MomentKind.SESSION)
+ON_SESSION_OVER = int(MomentKind.SESSION_OVER)
+ON_SHOWN = int(MomentKind.SHOWN)
+ON_CLICKED = int(MomentKind.CLICKED)
+ON_SEARCHED = int(MomentKind.SEARCHED)
+ON_RATED = int(MomentKind.RATED)
+ON_LISTED = int(MomentKind.LISTED)
+ON_BROWSED = int(MomentKind.BROWSED)
+ON_TRAILER = int(MomentKind.TRAILER)
+ON_SETTINGS = int(MomentKind.SETTINGS)
+ON_SUBSCRIPTION = int(MomentKind.SUBSCRIPTION)
 
 PREDICT = 4
 REPEATED = 8
@@ -83,6 +100,7 @@ def observe(
     models: Models,
     scratch: Scratch,
     parameters: Parameters,
+    noted: Noted,
 ) -> int:
     """Apply event ``i`` to its profile; returns the ``DECIDE_`` flags of what has to be looked at again."""
     weights = scratch.weights
@@ -91,6 +109,8 @@ def observe(
         return seen
     kind = columns.kind[i]
     ts = columns.ts[i]
+    slot = columns.slot[i]
+    offset = columns.offset[i]
     viewing = kind < SUBSCRIPTION_STARTED
     needs = 0
     if not p.born:
@@ -107,13 +127,15 @@ def observe(
         observe_subscription(p, kind, ts, columns.b[i], weights)
         if kind == SUBSCRIPTION_CANCELLED:
             observe_life(p, ts, True, parameters)
+        note(noted, ON_SUBSCRIPTION, i, slot, ts, topic, offset, -1, -1, 0.0).flag = p.subscription
         return needs | DECIDE_CHURN
     p.active_ts = max(p.active_ts, ts)
     observe_life(p, ts, False, parameters)
     if observe_session(p, kind, ts, previous_ts, weights, parameters):
         resolve_ignored(p, partition, examples, weights)
+        note(noted, ON_SESSION, i, slot, ts, topic, offset, -1, -1, 0.0)
         p.explore_row = 0
-        active = pages.active_n
+        active = 0 if p.plain or p.kids else pages.active_n  # neither is explored with
         if active > 0 and chance(p.key_hash, 2 * p.sessions, parameters.seed) < parameters.explore_share:
             pick = int(chance(p.key_hash, 2 * p.sessions + 1, parameters.seed) * active)
             for row in range(pages.n):
@@ -130,36 +152,62 @@ def observe(
         row = titles[title].row - 1
     if kind == IMPRESSION:
         count(p, IMPRESSIONS, 1.0, weights)
+        shown = note(noted, ON_SHOWN, i, slot, ts, topic, offset, title, row, 0.0)
+        shown.position = columns.position[i]
         if row >= 0:
             needs |= PREDICT
     elif PLAYBACK_START <= kind <= PLAYBACK_COMPLETE:
         needs |= observe_playback(
-            p, i, row, columns, partition, titles, dirty_title, pages, examples, models, scratch, parameters
-        )
+            p, i, row, topic, columns, partition, titles, dirty_title, pages, examples, models, scratch,
+            parameters, noted,
+        )  # fmt: skip
     elif kind == SEARCH:
         close_search(p, weights)
         count(p, SEARCHES, 1.0, weights)
         p.open_search = 1
+        note(noted, ON_SEARCHED, i, slot, ts, topic, offset, title, row, columns.a[i])
         if row >= 0:
             count_interest(p, partition, row, SEARCH_CREDIT, ts)
             needs |= DECIDE_ROWS
     elif kind == RATING:
         count(p, RATINGS, 1.0, weights)
+        note(noted, ON_RATED, i, slot, ts, topic, offset, title, row, columns.a[i])
         if row >= 0:
             count_interest(p, partition, row, max(0.0, columns.a[i]) * LIKE_CREDIT, ts)
             needs |= DECIDE_ROWS
     elif kind == LIST_ADD:
         count(p, LIST_CHANGES, 1.0, weights)
+        note(noted, ON_LISTED, i, slot, ts, topic, offset, title, row, 1.0)
         if row >= 0:
             count_interest(p, partition, row, LIST_CREDIT, ts)
             needs |= DECIDE_ROWS
     elif kind == LIST_REMOVE:
         count(p, LIST_CHANGES, 1.0, weights)
+        note(noted, ON_LISTED, i, slot, ts, topic, offset, title, row, -1.0)
     elif kind == BROWSE:
         count(p, BROWSES, 1.0, weights)
+        note(noted, ON_BROWSED, i, slot, ts, topic, offset, title, row, columns.a[i])
     elif kind == TRAILER_VIEW:
         count(p, TRAILERS, 1.0, weights)
+        note(noted, ON_TRAILER, i, slot, ts, topic, offset, title, row, columns.a[i])
+    elif kind == CLICK:
+        clicked = note(noted, ON_CLICKED, i, slot, ts, topic, offset, title, row, 0.0)
+        clicked.position = columns.position[i]
+    elif kind == PROFILE_SETTINGS:
+        if columns.flag[i] > 0:
+            p.plain = 2 - columns.flag[i]  # 1: profiled no, 2: profiled yes
+        if columns.b[i] >= 0:
+            p.kids = np.uint8(columns.b[i])
+        if columns.a[i] >= 0:
+            p.max_age = np.uint8(columns.a[i])
+        if p.plain or p.kids:
+            p.explore_row = 0
+        note(noted, ON_SETTINGS, i, slot, ts, topic, offset, -1, -1, float(p.max_age)).flag = (
+            p.plain + 2 * p.kids
+        )
+        needs |= DECIDE_ROWS
     elif kind == SESSION_END:
+        note(noted, ON_SESSION_OVER, i, slot, ts, topic, offset, -1, -1, 0.0)
         resolve_ignored(p, partition, examples, weights)
         p.explore_row = 0
         needs |= DECIDE_CHURN

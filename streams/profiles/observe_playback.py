@@ -11,7 +11,15 @@ from streams.decisions.demand import (
     demand_terms,
     learn_demand,
 )
-from streams.decisions.rows import count_own_outcome, count_unshown_watched, count_watched, row_qualities
+from streams.decisions.rows import (
+    ROW_PRIOR,
+    base_rate,
+    count_own_outcome,
+    count_unshown_watched,
+    count_watched,
+    row_qualities,
+    smoothed,
+)
 from streams.events.kinds import (
     PLAYBACK_COMPLETE,
     PLAYBACK_PAUSE,
@@ -24,6 +32,7 @@ from streams.events.kinds import (
 )
 from streams.profiles.clock import HOUR, MONTH, count
 from streams.profiles.layout import OTHER_ROW, PLAYBACKS, Counter
+from streams.profiles.moments import MomentKind, Noted, note
 from streams.profiles.outcomes import Examples, impression_of, resolve, resolve_ignored
 from streams.profiles.parameters import Array, Columns, Fields, Models, Pages, Parameters, Scratch
 from streams.profiles.playback import (
@@ -34,6 +43,9 @@ from streams.profiles.playback import (
     reaches_quality,
 )
 
+ON_STARTED = int(MomentKind.STARTED)
+ON_QUALITY = int(MomentKind.QUALITY)
+ON_OVER = int(MomentKind.OVER)
 DECIDE_ROWS = 1
 DECIDE_CHURN = 2
 WATCHED_HOURS = int(Counter.WATCHED_HOURS)
@@ -52,6 +64,7 @@ def observe_playback(
     p: Fields,
     i: int,
     row: int,
+    topic: int,
     columns: Columns,
     partition: Fields,
     titles: Array,
@@ -61,6 +74,7 @@ def observe_playback(
     models: Models,
     scratch: Scratch,
     parameters: Parameters,
+    noted: Noted,
 ) -> int:
     """The part of ``observe`` for playback events; ``row`` is the row played from (or the title's), -1 is
     none."""
@@ -93,7 +107,8 @@ def observe_playback(
             if p.play_ts[j] < p.play_ts[k]:
                 k = j
         if p.play_id[k] != 0:
-            needs |= end_playback(p, k, ts, partition, examples, weights)
+            needs |= end_playback(p, k, i, topic, columns, partition, examples, weights, noted)
+        note(noted, ON_STARTED, i, columns.slot[i], ts, topic, columns.offset[i], title, row, duration_s)
         open_playback(p, k, playback, title, row + 1, start_s, duration_s, ts)
         p.open_search = 0
         if kind == PLAYBACK_START:
@@ -137,6 +152,19 @@ def observe_playback(
             titles[p.play_title[k]].quality += 1.0
             dirty_title[p.play_title[k]] = 1
             j = p.play_pending[k] - 1
+            well = note(
+                noted, ON_QUALITY, i, columns.slot[i], ts, topic, columns.offset[i], p.play_title[k], row,
+                p.play_watched_s[k],
+            )  # fmt: skip
+            well.b = p.play_duration_s[k]
+            if p.play_position[k] > 0:
+                place = p.play_position[k] - 1
+                well.position = place
+                well.flag = 1 if p.explore_row > 0 and p.explore_row == row + 1 else 0
+                base = base_rate(partition)
+                well.c = smoothed(
+                    partition.position_quality[place], partition.position_seen[place], base, ROW_PRIOR
+                )
             if j >= 0:
                 resolve(p, j, 1, partition, examples, weights)
             resolve_ignored(p, partition, examples, weights)
@@ -160,14 +188,32 @@ def observe_playback(
     elif kind in (PLAYBACK_STOP, PLAYBACK_SKIP, PLAYBACK_COMPLETE):
         if kind == PLAYBACK_COMPLETE:
             count(p, COMPLETES, 1.0, weights)
-        needs |= end_playback(p, k, ts, partition, examples, weights)
+        needs |= end_playback(p, k, i, topic, columns, partition, examples, weights, noted)
     return needs
 
 
 @compiled
-def end_playback(p: Fields, k: int, ts: int, partition: Fields, examples: Examples, weights: Array) -> int:
+def end_playback(
+    p: Fields,
+    k: int,
+    i: int,
+    topic: int,
+    columns: Columns,
+    partition: Fields,
+    examples: Examples,
+    weights: Array,
+    noted: Noted,
+) -> int:
     """A playback ended: without a quality play its impression was abandoned."""
     needs = 0
+    ts = columns.ts[i]
+    over = note(
+        noted, ON_OVER, i, columns.slot[i], ts, topic, columns.offset[i], p.play_title[k], p.play_row[k] - 1,
+        p.play_watched_s[k],
+    )  # fmt: skip
+    over.flag = p.play_quality[k]
+    over.b = p.play_base_s[k] + p.play_position_s[k]
+    over.c = p.play_duration_s[k]
     j = p.play_pending[k] - 1
     if j >= 0:
         resolve(p, j, 0, partition, examples, weights)

@@ -27,6 +27,7 @@ class Store:
         self.dirty: Array = np.zeros(FIRST_CAPACITY, np.uint8)
         self.slots: dict[str, int] = {}
         self.names: list[str | None] = []
+        self.companions: list[Companion] = []
         self._free: list[int] = []
         self._removed: dict[str, None] = {}
 
@@ -80,6 +81,8 @@ class Store:
         slot = self.slots.pop(name)
         self.records[slot] = np.zeros((), self.records.dtype)
         self.dirty[slot] = 0
+        for companion in self.companions:
+            companion.clear(slot)
         self.names[slot] = None
         heapq.heappush(self._free, slot)
         self._removed[name] = None
@@ -113,3 +116,44 @@ class Store:
         dirty = np.zeros(capacity, np.uint8)
         dirty[: len(self.dirty)] = self.dirty
         self.records, self.dirty = records, dirty
+        for companion in self.companions:
+            companion.grow(capacity)
+
+
+class Companion:
+    """A second record for every slot of a store: same slots, kept apart because it changes at other times."""
+
+    def __init__(self, store: Store, dtype: np.dtype[np.void]) -> None:
+        self.store = store
+        self.records: Array = np.zeros(len(store.records), dtype)
+        self.dirty: Array = np.zeros(len(store.records), np.uint8)
+        store.companions.append(self)
+
+    def clear(self, slot: int) -> None:
+        """The slot's owner is forgotten."""
+        self.records[slot] = np.zeros((), self.records.dtype)
+        self.dirty[slot] = 0
+
+    def grow(self, capacity: int) -> None:
+        """The store has grown."""
+        records = np.zeros(capacity, self.records.dtype)
+        records[: len(self.records)] = self.records
+        dirty = np.zeros(capacity, np.uint8)
+        dirty[: len(self.dirty)] = self.dirty
+        self.records, self.dirty = records, dirty
+
+    def take_dirty(self) -> Array:
+        """Slots whose record changed since the last call."""
+        changed = np.flatnonzero(self.dirty[: len(self.store.names)])
+        self.dirty[changed] = 0
+        return changed
+
+    @property
+    def dirty_count(self) -> int:
+        """How many records changed since the last ``take_dirty``."""
+        return int(np.count_nonzero(self.dirty[: len(self.store.names)]))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the records in use."""
+        return len(self.store.names) * self.records.dtype.itemsize

@@ -7,22 +7,60 @@ notices them.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
+from datetime import date
 
 from streams import topics
 from streams.events.decode import Reject, decode_catalog
-from streams.events.schema import Row
+from streams.events.schema import Row, Title
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
+UNKNOWN_AGE = 255
+LETTERS = {
+    "ALL": 0, "G": 0, "U": 0, "TV-Y": 0, "TV-G": 0, "L": 0, "PG": 8, "TV-PG": 8, "R": 17, "M": 17, "TV-MA": 17,
+    "X": 18, "NC": 17,
+}  # fmt: skip
+"""Ratings without a number, as the boards of the US, the UK and Brazil write them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An artwork or a trailer: its id and tags."""
+
+    id: str
+    tags: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class TitleFacts:
-    """What the engine keeps of a title: tags in the catalog's order, length in seconds (0 is unknown)."""
+    """What the engine keeps of a title: tags in the catalog's order, length in seconds (0 is unknown), the age
+    from which on it is for (``UNKNOWN_AGE``), its release (days since the epoch, 0 is unknown)."""
 
     tags: tuple[str, ...]
     duration_s: float
+    name: str = ""
+    kind: str = ""
+    age: int = UNKNOWN_AGE
+    released: int = 0
+    artworks: tuple[Picture, ...] = ()
+    trailers: tuple[Picture, ...] = ()
+
+
+def age_of(maturity: str | None) -> int:
+    """The age in years that a maturity rating stands for; ``UNKNOWN_AGE`` for one that is not known.
+
+    A number in the text is that age (``16``, ``FSK 12``, ``TV-14``, ``PG-13``); else the usual letters.
+    """
+    if maturity is None:
+        return UNKNOWN_AGE
+    number = re.search(r"\d+", maturity)
+    if number is not None:
+        return min(int(number.group()), UNKNOWN_AGE)
+    return LETTERS.get(maturity.strip().upper(), UNKNOWN_AGE)
 
 
 class Catalog:
@@ -54,7 +92,7 @@ class Catalog:
             if isinstance(entry, Row):
                 self.rows[entry.row_id] = entry
             else:
-                self.titles[entry.title_id] = TitleFacts(tuple(entry.tags), entry.duration_s or 0.0)
+                self.titles[entry.title_id] = _facts(entry)
         if topic == topics.ROW_CATALOG:
             rows = sorted(self.rows.values(), key=lambda row: row.row_id)
             self._row_of_tag = {row.tag: row.row_id for row in reversed(rows) if row.tag is not None}
@@ -68,3 +106,20 @@ class Catalog:
                 if row is not None:
                     return row
         return None
+
+
+def _facts(entry: Title) -> TitleFacts:
+    try:
+        released = (date.fromisoformat(entry.released) - date(1970, 1, 1)).days if entry.released else 0
+    except ValueError:  # the form of a date, and no such day: as good as not said
+        released = 0
+    return TitleFacts(
+        tuple(entry.tags),
+        entry.duration_s or 0.0,
+        entry.name,
+        entry.kind,
+        age_of(entry.maturity),
+        released,
+        tuple(Picture(artwork.artwork_id, tuple(artwork.tags)) for artwork in entry.artworks or ()),
+        tuple(Picture(trailer.trailer_id, tuple(trailer.tags)) for trailer in entry.trailers or ()),
+    )

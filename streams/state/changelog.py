@@ -22,11 +22,16 @@ def take_changes(state: PartitionState) -> tuple[list[bytes], list[bytes | None]
     changed, removed = state.profiles.take_dirty()
     # Tombstones first: the slot that a removed profile left may belong to one of the records behind them.
     keys = [codec.PROFILE_KEY + name.encode() for name in removed]
-    values: list[bytes | None] = [None] * len(removed)
+    if state.tastes_used:
+        keys.extend(codec.TASTE_KEY + name.encode() for name in removed)
+    values: list[bytes | None] = [None] * len(keys)
     changed_titles, _ = state.titles.take_dirty()
+    tastes, title_tastes = state.tastes.take_dirty(), state.title_tastes.take_dirty()
     for more_keys, more_values in (
         codec.encode_profiles(state.profiles, changed),
+        codec.encode_profiles(state.profiles, tastes, state.tastes.records, codec.TASTE_KEY),
         codec.encode_titles(state.titles, changed_titles, state.new_titles),
+        codec.encode_title_tastes(state.titles, state.title_tastes, title_tastes),
     ):
         keys.extend(more_keys)
         values.extend(more_values)
@@ -42,6 +47,15 @@ def restore(state: PartitionState, keys: list[bytes], values: list[bytes | None]
     """Take changelog records in, in log order. Raises ``RecoveryError`` for one that cannot be read."""
     names: list[str] = []
     records: list[bytes] = []
+    taste_names: list[str] = []
+    tastes: list[bytes] = []
+
+    def place() -> None:
+        codec.decode_profiles(state.profiles, names, records)
+        codec.decode_profiles(state.profiles, taste_names, tastes, state.tastes)
+        for gathered in (names, records, taste_names, tastes):
+            gathered.clear()
+
     for key, value in zip(keys, values, strict=True):
         kind, name = key[:1], key[1:]
         if kind == codec.PROFILE_KEY:
@@ -49,23 +63,28 @@ def restore(state: PartitionState, keys: list[bytes], values: list[bytes | None]
                 names.append(name.decode())
                 records.append(value)
                 continue
-            codec.decode_profiles(state.profiles, names, records)
-            names, records = [], []
+            place()
             if name.decode() in state.profiles.slots:
                 state.profiles.remove(name.decode())
+        elif kind == codec.TASTE_KEY:
+            if value is not None:  # a removed profile's goes with the profile
+                taste_names.append(name.decode())
+                tastes.append(value)
         elif value is None:
             raise RecoveryError(f"the changelog has a tombstone for {key!r}, which is never removed")
         elif kind == codec.TITLE_NAME_KEY:
             state.titles.place(name.decode(), codec.read_header(int.from_bytes(value[:8], "little"))[1])
         elif kind == codec.TITLES_KEY:
             codec.decode_title_block(state.titles, value)
+        elif kind == codec.TITLE_TASTES_KEY:
+            codec.decode_title_tastes(state.titles, state.title_tastes, value)
         elif kind == codec.MODEL_KEY:
             state.saved_models = value  # one a checkpoint: only the last counts
         else:
             raise RecoveryError(
                 f"the changelog has a record of unknown kind {key!r}: did something else write it?"
             )
-    codec.decode_profiles(state.profiles, names, records)
+    place()
 
 
 def finish_restore(state: PartitionState) -> None:
@@ -77,6 +96,8 @@ def finish_restore(state: PartitionState) -> None:
     state.titles.restored(0)
     state.profiles.take_dirty()
     state.titles.take_dirty()
+    state.tastes.take_dirty()
+    state.title_tastes.take_dirty()
     state.forget_catalog()
     born = int(np.count_nonzero(state.profiles.records["born"][: len(state.profiles.names)]))
     if born != len(state.profiles):
@@ -87,20 +108,28 @@ def _dump_models(state: PartitionState) -> bytes:
     """The partition's record, the rows and both models. A pickle, as River's models are; only this
     program writes the topic."""
     table = codec.encode_table(state.table)
-    return pickle.dumps((LAYOUT_VERSION, table, state.rows, state.quality.dump(), state.churn.dump()), 5)
+    surfaces = state.surfaces.dump() if state.surfaces is not None else {}
+    # What belongs to a surface that is switched off is kept for the day on which it is switched on again.
+    small = {**state.saved_surfaces, **surfaces}
+    return pickle.dumps(
+        (LAYOUT_VERSION, table, state.rows, state.quality.dump(), state.churn.dump(), state.tags, small), 5
+    )
 
 
 def _load_models(state: PartitionState, value: bytes) -> None:
     try:
-        version, table, rows, quality, churn = pickle.loads(value)
+        version, *parts = pickle.loads(value)
     except Exception as error:  # whatever a damaged pickle raises
         raise RecoveryError(f"the changelog's model record cannot be read: {error!r}") from error
     if version != LAYOUT_VERSION:
         raise RecoveryError(
             f"the changelog's model record has layout {version}, this program reads {LAYOUT_VERSION}"
         )
+    table, rows, quality, churn, state.tags, state.saved_surfaces = parts
     codec.decode_table(state.table, table)
     state.rows = rows
+    if state.surfaces is not None:
+        state.surfaces.load(state.saved_surfaces)
     for learner, dumped in ((state.quality, quality), (state.churn, churn)):
         if not learner.load(dumped):
             log.warning(

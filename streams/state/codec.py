@@ -5,6 +5,8 @@ its models.
 | --- | --- |
 | ``p`` + profile id | header, bitmap, words: one profile's record without its zeros (``packing``) |
 | ``n`` + title id | header: the title's slot |
+| ``s`` + profile id | the same for the profile's second record (``profiles.taste``) |
+| ``u`` + block number | header, bitmap, words: the second records of 8 titles, without their zeros |
 | ``t`` + block number | header, raw words: the records of 64 titles |
 | ``m`` | a pickle: the partition's record, its rows, its models and their outcomes not yet learned |
 
@@ -22,11 +24,14 @@ import numpy as np
 from streams.errors import InvariantError, RecoveryError
 from streams.profiles.layout import LAYOUT_VERSION, PROFILE, TITLE
 from streams.profiles.parameters import Array
-from streams.profiles.store import Store
+from streams.profiles.store import Companion, Store
 from streams.state.packing import WORD, pack, unpack_many
 
 PROFILE_KEY, TITLE_NAME_KEY, TITLES_KEY, MODEL_KEY = b"p", b"n", b"t", b"m"
+TASTE_KEY, TITLE_TASTES_KEY = b"s", b"u"
 TITLES_PER_BLOCK = 64
+TITLE_TASTES_PER_BLOCK = 8
+"""A quality play changes one title or a few: a block of eight is 4 KB at most."""
 MAX_SLOT = 50_000_000
 """A partition of so many profiles would need 80 GB: a larger slot is damage."""
 
@@ -50,11 +55,14 @@ def words_of(records: Array) -> Array:
     return records.view(np.uint64).reshape(len(records), records.dtype.itemsize // WORD)
 
 
-def encode_profiles(store: Store, slots: Array) -> tuple[list[bytes], list[bytes]]:
-    """Keys and values of the changelog for the profiles in ``slots``."""
+def encode_profiles(
+    store: Store, slots: Array, records: Array | None = None, key: bytes = PROFILE_KEY
+) -> tuple[list[bytes], list[bytes]]:
+    """Keys and values of the changelog for the profiles in ``slots``; ``records`` are the store's own, or those
+    of a companion."""
     if not len(slots):
         return [], []
-    words = words_of(store.records)
+    words = words_of(store.records if records is None else records)
     room = len(slots) * (1 + words.shape[1] + (words.shape[1] + 63) // 64)
     out = np.empty(room, np.uint64)
     ends = np.empty(len(slots), np.int64)
@@ -62,12 +70,15 @@ def encode_profiles(store: Store, slots: Array) -> tuple[list[bytes], list[bytes
     packed = out[:used].tobytes()
     bounds = [0, *(ends * WORD).tolist()]
     names = store.names
-    keys = [b"p" + names[slot].encode() for slot in slots.tolist()]
+    keys = [key + names[slot].encode() for slot in slots.tolist()]
     return keys, [packed[a:b] for a, b in itertools.pairwise(bounds)]
 
 
-def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None:
-    """Put profiles back where they were. Raises ``RecoveryError`` for a record that cannot be read."""
+def decode_profiles(
+    store: Store, names: list[str], values: list[bytes], companion: Companion | None = None
+) -> None:
+    """Put profiles back where they were (or their second records). Raises ``RecoveryError`` for a record that
+    cannot be read."""
     slots = np.empty(len(names), np.int64)
     lengths = np.empty(len(names), np.int64)
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
@@ -77,7 +88,7 @@ def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None
                 f"the changelog record of profile {name!r} ({len(value)} bytes, layout {version}) cannot be "
                 f"read: this program reads layouts {sorted(PROFILE_LAYOUTS)}"
             )
-        if version != LAYOUT_VERSION:
+        if version != LAYOUT_VERSION and companion is None:
             value = _modern(name, value, version, slot)
             values[i] = value
         if slot > MAX_SLOT:
@@ -91,7 +102,8 @@ def decode_profiles(store: Store, names: list[str], values: list[bytes]) -> None
         lengths[i] = len(value) // WORD
     packed = np.frombuffer(b"".join(values), np.uint64)
     ends = np.cumsum(lengths)
-    bad = unpack_many(packed, ends - lengths + 1, ends, slots, words_of(store.records))
+    records = store.records if companion is None else companion.records
+    bad = unpack_many(packed, ends - lengths + 1, ends, slots, words_of(records))
     if bad >= 0:
         raise RecoveryError(
             f"the changelog record of profile {names[bad]!r} is damaged: its length does not fit its bitmap"
@@ -139,6 +151,38 @@ def decode_title_block(store: Store, value: bytes) -> None:
     start = block * TITLES_PER_BLOCK
     store.restored(start + len(records))
     store.records[start : start + len(records)] = records
+
+
+def encode_title_tastes(
+    titles: Store, companion: Companion, changed: Array
+) -> tuple[list[bytes], list[bytes]]:
+    """Changelog of the titles' second records: every block with a changed one, without its zeros."""
+    keys, values = [], []
+    for block in np.unique(changed // TITLE_TASTES_PER_BLOCK).tolist():
+        start = block * TITLE_TASTES_PER_BLOCK
+        end = min(start + TITLE_TASTES_PER_BLOCK, len(titles.names))
+        words = words_of(companion.records[start:end]).reshape(1, -1)
+        out = np.empty(2 + words.shape[1] + words.shape[1] // 64, np.uint64)
+        used = pack(words, np.array([0]), header(np.array([block])), out, np.empty(1, np.int64))
+        keys.append(TITLE_TASTES_KEY + str(block).encode())
+        values.append(int(end - start).to_bytes(WORD, "little") + out[:used].tobytes())
+    return keys, values
+
+
+def decode_title_tastes(titles: Store, companion: Companion, value: bytes) -> None:
+    """Put a block of the titles' second records back. Raises ``RecoveryError`` for one that cannot be read."""
+    count = int.from_bytes(value[:WORD], "little")
+    version, block = read_header(int.from_bytes(value[WORD : 2 * WORD], "little"))
+    if version != LAYOUT_VERSION or not 0 < count <= TITLE_TASTES_PER_BLOCK:
+        raise RecoveryError(f"block {block} of the titles' tastes (layout {version}) cannot be read")
+    start = block * TITLE_TASTES_PER_BLOCK
+    titles.restored(start + count)
+    records = np.zeros(count, companion.records.dtype)
+    packed = np.frombuffer(value, np.uint64, offset=WORD)
+    words = words_of(records).reshape(1, -1)
+    if unpack_many(packed, np.array([1]), np.array([len(packed)]), np.array([0]), words) >= 0:
+        raise RecoveryError(f"block {block} of the titles' tastes is damaged: its length does not fit")
+    companion.records[start : start + count] = records
 
 
 def encode_table(table: Array) -> bytes:

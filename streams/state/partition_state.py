@@ -4,6 +4,7 @@ names of rows."""
 from __future__ import annotations
 
 import logging
+from typing import Any, Protocol
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
@@ -14,7 +15,8 @@ from streams.decisions.demand import START_WEIGHTS
 from streams.decisions.learner import Learner
 from streams.profiles.layout import MAX_ROWS, OTHER_ROW, PARTITION, PROFILE, TITLE
 from streams.profiles.parameters import Models, Pages, Tables
-from streams.profiles.store import Store
+from streams.profiles.store import Companion, Store
+from streams.profiles.taste import ARTWORKS, MAX_TAGS, TASTE, TITLE_FACTS, TITLE_TAGS, TITLE_TASTE
 from streams.settings import Settings
 from streams.state.catalog import Catalog
 
@@ -27,6 +29,15 @@ OTHER_TITLES = ""
 """The name under which they share it; no title can have it."""
 
 
+class Surfaces(Protocol):
+    """What the state knows of the surfaces (``surfaces.running.Surfaces``)."""
+
+    @property
+    def listening(self) -> bool: ...
+    def dump(self) -> dict[str, Any]: ...
+    def load(self, dumped: dict[str, Any]) -> None: ...
+
+
 class PartitionState:
     """State of one partition. ``pages`` are the rows as the catalog has them; they are no state."""
 
@@ -35,6 +46,13 @@ class PartitionState:
         self.profiles = Store(PROFILE)
         self.titles = Store(TITLE)
         self.titles.add(OTHER_TITLES)
+        self.tastes = Companion(self.profiles, TASTE)
+        self.title_tastes = Companion(self.titles, TITLE_TASTE)
+        self.tags: dict[str, int] = {}
+        """Index of every tag that the catalog has named; a tag keeps it for ever."""
+        self.surfaces: Surfaces | None = None
+        """Whose small state is saved with the models."""
+        self.saved_surfaces: dict[str, Any] = {}
         self.new_titles: list[str] = []
         """Titles whose name the changelog does not have yet."""
         self.table = np.zeros(1, PARTITION)
@@ -105,9 +123,17 @@ class PartitionState:
                     pins[index] = entry.pinned_position
         self.pages = Pages(len(self.rows), int(active.sum()), active, pins)
         self._row_index = {row: index for index, row in enumerate(self.rows)}
+        if self.tastes_used:
+            for title in sorted(self.catalog.titles.keys() - self.titles.slots.keys()):
+                self.title_slot(title)  # a title may be recommended before anybody has seen it
         for title, slot in self.titles.slots.items():
             self._place_title(title, slot)
         return True
+
+    @property
+    def tastes_used(self) -> bool:
+        """Whether second records are kept: a surface beside rows and churn is on."""
+        return self.surfaces is not None and self.surfaces.listening
 
     def forget_catalog(self) -> None:
         """The rows were replaced by a changelog's: look at the catalog again before the next batch."""
@@ -119,6 +145,31 @@ class PartitionState:
         record = self.titles.records[slot]
         record["row"] = 0 if row is None else 1 + self._row_index.get(row, -1)
         record["duration_s"] = facts.duration_s if facts else 0.0
+        if not self.tastes_used:
+            return
+        taste = self.title_tastes.records[slot]
+        before = taste.tobytes()
+        for name in TITLE_FACTS:
+            taste[name] = 0
+        if facts is not None:
+            taste["active"] = 1
+            for place, tag in enumerate(facts.tags[:TITLE_TAGS]):
+                taste["tags"][place] = 1 + self.tag_index(tag)
+            taste["age"] = facts.age
+            taste["artworks"] = min(len(facts.artworks), ARTWORKS)
+            taste["trailers"] = min(len(facts.trailers), 255)
+            taste["released"] = facts.released
+        if taste.tobytes() != before:
+            self.title_tastes.dirty[slot] = 1
+            self.changed = True
+
+    def tag_index(self, tag: str) -> int:
+        """The index of a tag, a new one when it has none; the last one is shared by all that came too late."""
+        index = self.tags.get(tag)
+        if index is None:
+            index = min(len(self.tags), MAX_TAGS - 1)
+            self.tags[tag] = index
+        return index
 
     # --- for the loop
     # --------------------------------------------------------------------------------------------
@@ -147,4 +198,5 @@ class PartitionState:
     @property
     def bytes(self) -> int:
         """Bytes of the columns in use."""
-        return self.profiles.bytes + self.titles.bytes + self.table.nbytes
+        second = self.tastes.bytes + self.title_tastes.bytes if self.tastes_used else 0
+        return self.profiles.bytes + self.titles.bytes + self.table.nbytes + second

@@ -19,6 +19,11 @@ warnings.simplefilter("ignore")  # plain Python warns of the overflow that hashi
 import streams.profiles.layout as layout
 for name in ("PROFILE", "TITLE", "PARTITION", "DECISION"):
     setattr(layout, name, np.dtype((np.record, getattr(layout, name))))
+import streams.profiles.taste as taste
+for name in ("TASTE", "TITLE_TASTE"):
+    setattr(taste, name, np.dtype((np.record, getattr(taste, name))))
+import streams.profiles.moments as moments
+moments.MOMENT = np.dtype((np.record, moments.MOMENT))
 
 from models import compiled
 import numba

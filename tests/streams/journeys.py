@@ -17,7 +17,7 @@ ROWS = 12
 TITLES = 60
 KINDS = ["impression"] * 5 + ["start"] * 4
 KINDS += ["session_start", "session_end", "search", "browse", "rating"]
-KINDS += ["list_add", "list_remove", "trailer_view", "click"]
+KINDS += ["list_add", "list_remove", "trailer_view", "click", "profile_settings"]
 
 
 def catalog(settings: Settings) -> Catalog:
@@ -33,8 +33,12 @@ def catalog(settings: Settings) -> Catalog:
             "title_id": f"t{t}",
             "name": f"T{t}",
             "kind": "film",
-            "tags": [f"tag-{t % ROWS}"],
+            "tags": [f"tag-{t % ROWS}", f"mood-{t % 5}"],
             "duration_s": 3600,
+            "released": f"2023-0{1 + t % 9}-01",
+            "maturity": ("6", "12", "16", "18")[t % 4],
+            "artworks": [{"artwork_id": f"t{t}-a{n}", "tags": [f"mood-{(t + n) % 5}"]} for n in range(t % 4)],
+            "trailers": [{"trailer_id": f"t{t}-v", "tags": [f"tag-{t % ROWS}"]}] * (t % 3 > 0),
         }
         known.put("title-catalog", title["title_id"].encode(), orjson.dumps(title))
     return known
@@ -95,9 +99,12 @@ class Journeys:
             return told
         kind = draw.choice(KINDS + ["profile_deleted"] * self._deletions)
         if kind == "impression":
-            items = [
-                {"title_id": f"t{draw.randrange(TITLES)}", "position": n} for n in range(draw.randrange(4))
-            ]
+            items: list[dict[str, Any]] = []
+            for n in range(draw.randrange(4)):
+                t = draw.randrange(TITLES)
+                items.append({"title_id": f"t{t}", "position": n})
+                if t % 4:
+                    items[-1]["artwork_id"] = f"t{t}-a{draw.randrange(t % 4)}"
             return {"type": kind, "row_id": row, "row_position": draw.randrange(20), "items": items}
         if kind == "start":
             playback = f"play-{self._count}"
@@ -112,16 +119,30 @@ class Journeys:
         if kind == "search":
             return {
                 "type": kind,
-                "query": "x",
+                "query": draw.choice(["x", f"tag-{draw.randrange(ROWS)}", title.upper()]),
                 "title_ids": [title],
                 "clicked_title_id": title if draw.random() < 0.5 else None,
             }
         if kind == "browse":
-            return {"type": kind, "category_id": "c", "dwell_s": 3.0}
+            category = draw.choice(["c", f"tag-{draw.randrange(ROWS)}", row])
+            return {"type": kind, "category_id": category, "dwell_s": draw.choice([3.0, 40.0])}
         if kind == "rating":
             return {"type": kind, "title_id": title, "value": draw.choice([-1, 1, 2])}
         if kind == "trailer_view":
-            return {"type": kind, "trailer_id": "x", "title_id": title, "watched_s": 10.0}
+            trailer = draw.choice(["x", f"{title}-v"])
+            return {
+                "type": kind,
+                "trailer_id": trailer,
+                "title_id": title,
+                "watched_s": draw.choice([2.0, 60.0]),
+            }
+        if kind == "profile_settings":
+            chosen = {
+                "profiled": draw.random() < 0.7,
+                "kids": draw.random() < 0.2,
+                "max_age": draw.choice([0, 0, 12]),
+            }
+            return {"type": kind} | dict(draw.sample(sorted(chosen.items()), draw.randrange(4)))
         return {"type": kind} | ({"title_id": title} if kind in ("click", "list_add", "list_remove") else {})
 
     def records(self, n: int, first: int = 0) -> list[PlainRecord]:

@@ -35,6 +35,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "list_add": {"title_id": "t1"},
     "list_remove": {"title_id": "t1"},
     "trailer_view": {"trailer_id": "v1", "title_id": "t1", "watched_s": 12},
+    "profile_settings": {"profiled": False, "kids": True, "max_age": 12},
     "profile_deleted": {},
     "subscription_started": {"plan": "basic", "period_days": 30},
     "subscription_renewed": {},

@@ -1,0 +1,144 @@
+"""Deals the loop's moments out to the surfaces, in log order, and keeps a fault in one from all the others.
+
+At one moment every surface that reacts to its kind does so, in the order of ``SURFACES``, before the next moment
+is looked at: so a surface may rely on what those before it have just written, and batching changes nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+import importlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from streams.emit.outgoing import Outgoing, Stretch
+from streams.errors import ConfigurationError
+from streams.profiles.moments import Moment, MomentKind
+from streams.settings import Settings
+from streams.state.partition_state import PartitionState
+from streams.stats import EngineStats
+from streams.surfaces.surface import Reaction, Surface, SurfaceContext
+
+log = logging.getLogger(__name__)
+
+SURFACES = {
+    "titles": "streams.surfaces.titles:Titles",
+    "artwork": "streams.surfaces.artwork:Artwork",
+    "trailers": "streams.surfaces.trailers:Trailers",
+    "experiments": "streams.surfaces.experiments:Experiments",
+    "categories": "streams.surfaces.categories:Categories",
+    "demand": "streams.surfaces.demand:Demand",
+    "credit": "streams.surfaces.credit:Credit",
+}
+"""Every surface by name, in the order in which they react."""
+TIME, SETTINGS = int(MomentKind.TIME), int(MomentKind.SETTINGS)
+LOGGED_FAULTS = 5
+"""Faults of one surface that are logged with their traceback; the metric counts all."""
+
+
+class Surfaces:
+    """The surfaces of one partition that are switched on."""
+
+    def __init__(
+        self, settings: Settings, state: PartitionState, outgoing: Outgoing, stats: EngineStats
+    ) -> None:
+        self.context = SurfaceContext(settings, state, outgoing, stats)
+        self.surfaces: dict[str, Surface] = {}
+        for name in settings.surfaces_on:
+            if name not in SURFACES:
+                raise ConfigurationError(
+                    f"surfaces names {name!r}: set FLYWHEEL_SURFACES to some of {', '.join(SURFACES)}"
+                )
+        for name, place in SURFACES.items():
+            if name in settings.surfaces_on:
+                module, _, kind = place.partition(":")
+                self.surfaces[name] = getattr(importlib.import_module(module), kind)(self.context)
+        state.surfaces = self
+        self._reactions: list[list[tuple[Surface, Reaction]]] = [[] for _ in MomentKind]
+        for surface in self.surfaces.values():
+            for moment_kind, reaction in surface.reactions().items():
+                self._reactions[moment_kind].append((surface, reaction))
+
+    @property
+    def listening(self) -> bool:
+        """Whether the loop has to note moments at all."""
+        return bool(self.surfaces)
+
+    def follow(self, moments: Sequence[Any], stretch: Stretch) -> None:
+        """React to ``moments`` (the fields of ``Moment`` as tuples), which belong to ``stretch``."""
+        if not moments:
+            return
+        context, reactions = self.context, self._reactions
+        context.stretch = stretch
+        for fields in moments:
+            moment = Moment._make(fields)
+            if moment.kind == SETTINGS:
+                self._note_settings(moment)
+            elif moment.kind == TIME:
+                self._wake(moment)
+            for surface, react in reactions[moment.kind]:
+                try:
+                    react(moment)
+                except Exception as fault:  # noqa: BLE001 - whatever a model raises, the others go on
+                    self._fall_back(surface, moment, fault)
+        context.stretch = None
+
+    def _note_settings(self, moment: Moment) -> None:
+        """The profile's own record may be ahead: surfaces go by what was set as of their moment."""
+        tastes = self.context.state.tastes
+        record = tastes.records[moment.slot]
+        record["plain"], record["kids"], record["max_age"] = moment.flag & 1, moment.flag >> 1, int(moment.a)
+        tastes.dirty[moment.slot] = 1
+
+    def _wake(self, now: Moment) -> None:
+        waking, state = self.context.waking, self.context.state
+        while waking and waking[0][0] <= now.ts:
+            _, slot, name = heapq.heappop(waking)
+            surface = self.surfaces.get(name)
+            if surface is None or slot >= len(state.profiles.names) or state.profiles.names[slot] is None:
+                continue  # erased since
+            since = int(state.tastes.records["wake_offset"][slot])
+            moment = now._replace(slot=slot, topic=0, offset=since)
+            try:
+                surface.wake(slot, moment)
+            except Exception as fault:  # noqa: BLE001 - as above
+                self._fall_back(surface, moment, fault)
+
+    def _fall_back(self, surface: Surface, moment: Moment, fault: Exception) -> None:
+        """Count and tell the fault, and let the surface do what is sane without its model."""
+        faults = self.context.stats.faults
+        faults[surface.name] += 1
+        if faults[surface.name] <= LOGGED_FAULTS:
+            log.error("surface %s falls back: %r", surface.name, fault, exc_info=fault)
+        try:
+            surface.fall_back(moment)
+        except Exception as second:  # noqa: BLE001 - a fallback that fails decides nothing, and stops nothing
+            if faults[surface.name] <= LOGGED_FAULTS:
+                log.error("surface %s has no fallback for this: %r", surface.name, second)
+
+    # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
+
+    def forget(self, slot: int) -> None:
+        """The profile in ``slot`` is erased."""
+        for surface in self.surfaces.values():
+            surface.forget(slot)
+
+    def restored(self) -> None:
+        """State has been rebuilt."""
+        for surface in self.surfaces.values():
+            surface.restored()
+
+    def dump(self) -> dict[str, Any]:
+        """The small state of every surface."""
+        return {name: surface.dump() for name, surface in self.surfaces.items()}
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Go on from a checkpoint; what does not fit starts anew, and says so."""
+        for name, surface in self.surfaces.items():
+            if name not in dumped:
+                continue
+            try:
+                surface.load(dumped[name])
+            except Exception as error:  # noqa: BLE001 - a surface must not keep the others from coming back
+                log.warning("surface %s starts anew: its saved state does not fit (%r)", name, error)
