@@ -1,0 +1,77 @@
+"""What this worker knows from the compacted topics by which partitions learn from each other.
+
+One is shared by all engines of a worker. The reader of those topics puts records in (``put``) between batches;
+engines look in between batches and change nothing. Each part counts its versions, so that an engine sees
+cheaply whether there is news since it looked last.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import msgspec
+
+from streams import topics
+from streams.events.rekeyed import TITLE_STATS, TitleStats
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class SharedTitles:
+    """``title-stats`` of all partitions: the latest of every title, in the order in which they changed.
+
+    >>> titles = SharedTitles()
+    >>> titles.put("a", b'{"title_id":"a","ts":1,"fast":1,"slow":1,"quality":1,"plays":1}')
+    >>> seen = titles.version
+    >>> titles.put("b", b'{"title_id":"b","ts":2,"fast":1,"slow":1,"quality":1,"plays":1}')
+    >>> list(titles.changed_since(seen))
+    ['b']
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        """Counts the changes."""
+        self._stats: dict[str, tuple[int, TitleStats | None]] = {}
+
+    def get(self, title: str) -> TitleStats | None:
+        """The statistics of a title, ``None`` when nobody has told any (or it was forgotten)."""
+        entry = self._stats.get(title)
+        return None if entry is None else entry[1]
+
+    def changed_since(self, version: int) -> Iterator[str]:
+        """The titles that changed after ``version``, the latest first; costs as much as they are many."""
+        for title in reversed(self._stats):
+            if self._stats[title][0] <= version:
+                return
+            yield title
+
+    def put(self, title: str, value: bytes | None) -> None:
+        """Take one record in. Raises msgspec's errors."""
+        stats = None if value is None else TITLE_STATS.decode(value)
+        self.version += 1
+        self._stats.pop(title, None)  # to its new place: the dict's order is the order of changes
+        self._stats[title] = (self.version, stats)
+
+    def __len__(self) -> int:
+        return sum(stats is not None for _, stats in self._stats.values())
+
+
+class Shared:
+    """Everything shared, by the topic it comes from."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.titles = SharedTitles()
+        self.rejected = 0
+        """Records that could not be read: logged, counted, and what was known before stays."""
+        self._settings = settings
+
+    def put(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Take one record of a shared topic; ``None`` removes. Nothing that it holds makes this raise."""
+        try:
+            if topic == topics.TITLE_STATS:
+                self.titles.put(key.decode(), value)
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
+            self.rejected += 1
+            log.warning("%s: record of key %r is not taken: %s", topic, key[:100], error)
