@@ -78,6 +78,16 @@ class Settings:
     # ------------------------------------------------------------------------------------------------
     surfaces: str = ""
     """What is decided beside rows and churn, comma separated; empty: nothing."""
+    experiments: str = ""
+    """Path of the TOML file that declares experiments; empty: nobody is experimented on."""
+    tally_interval_ms: int = MINUTE_MS
+    """A partition tells its sums of an experiment, or of a tag in a region, at most this often (event time)."""
+    demand_half_life_days: float = 7.0
+    """Half-life of what the audience's demand is made of."""
+    demand_step: float = 0.05
+    """Demand is told when it moved by this share of what was told before."""
+    demand_regions: int = 64
+    """Regions with a demand of their own per partition; later ones share ``other``."""
 
     # --- learning
     # ------------------------------------------------------------------------------------------------

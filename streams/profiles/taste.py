@@ -93,13 +93,14 @@ TASTE = np.dtype(
         ("trailer_seen", "u4", (TRAILERS_SEEN,)),
         ("trailer_seen_n", "u4"),
         # experiments
-        ("exp_id", "u4", (EXPERIMENTS,)),  # hash of the experiment, 0 is none
+        ("exp_id", "u4", (EXPERIMENTS,)),  # one place a layer: digest of the experiment, 0 is none
         ("exp_arm", "u1", (EXPERIMENTS,)),
-        ("exp_state", "u1", (EXPERIMENTS,)),  # 0 not exposed, 1 observing, 2 counted
+        ("exp_state", "u1", (EXPERIMENTS,)),  # 1 observed, 2 counted, 3 its arm was stopped
+        ("exp_share", "f4", (EXPERIMENTS,)),  # the arm's chance when the profile was put into it
         ("exp_ts", "i8", (EXPERIMENTS,)),  # exposed
+        ("exp_until", "i8", (EXPERIMENTS,)),  # observed until
         ("exp_x", "f4", (EXPERIMENTS,)),  # the metric before
-        ("exp_y", "f4", (EXPERIMENTS, 4)),  # the metric and up to three guardrails since
-        ("exp_share", "f4", (EXPERIMENTS,)),  # the arm's chance when it was assigned
+        ("exp_y", "f4", (EXPERIMENTS, 3)),  # since: quality plays, watched hours, came back (0 or 1)
         ("exp_before", "f4", (3,)),  # decayed: quality plays, watched hours, visits; as of exp_before_ts
         ("exp_before_ts", "i8"),
         # categories
