@@ -42,6 +42,7 @@ from streams.loop import (
 from streams.profiles.layout import OTHER_ROW
 from streams.profiles.moments import MomentKind, new_noted, note, take
 from streams.profiles.parameters import Cursor, new_scratch, parameters_from
+from streams.rekeyed.owners import Owners
 from streams.settings import Settings
 from streams.state import changelog
 from streams.state.catalog import Catalog
@@ -65,6 +66,7 @@ class PartitionEngine:
         self.state = PartitionState(settings, catalog)
         self._outgoing = Outgoing(partition, settings, self.state, self.stats)
         self._outbox = new_outbox()
+        self.owners = Owners(partition, settings, self._outgoing.put, self._outgoing.add_dead_letter)
         self._surfaces = Surfaces(settings, self.state, self._outgoing, self.stats)
         self._noted = new_noted(self._surfaces.listening)
         self._scratch = new_scratch()
@@ -77,7 +79,13 @@ class PartitionEngine:
     # ------------------------------------------------------------------------------------
 
     def apply(self, batch: RecordBatch, now_ms: int) -> None:
-        """Take a batch in: every good record changes its profile, every bad one becomes a dead letter."""
+        """Take a batch in: every good record changes its profile, every bad one becomes a dead letter.
+
+        Batches of re-keyed records, which partitions write to each other, are the owners' affair.
+        """
+        if self.owners.takes(batch.topic):
+            self.owners.apply(batch, now_ms)
+            return
         self._last_now_ms = now_ms
         if self.state.follow_catalog():
             self._outgoing.add_rows()
@@ -101,6 +109,7 @@ class PartitionEngine:
 
         Event time starts from the last event's, so a log of old events is not overtaken by today's clock.
         """
+        self.owners.tick(now_ms)
         elapsed = now_ms - self._last_now_ms if self._last_now_ms else 0
         self._last_now_ms = now_ms
         stream_ts = int(self.state.table["stream_ts"][0])
@@ -208,13 +217,15 @@ class PartitionEngine:
     def pending(self) -> int:
         """Records that the next ``drain`` would send, about."""
         state = self.state
-        return (
-            len(self._outgoing) + state.profiles.dirty_count + state.tastes.dirty_count + int(state.changed)
-        )
+        changed = state.profiles.dirty_count + state.tastes.dirty_count + int(state.changed)
+        return len(self._outgoing) + changed + self.owners.pending()
 
     def drain(self) -> Writes:
         """Outputs, and every record that changed, since the last call."""
         keys, values = changelog.take_changes(self.state)
+        owned_keys, owned_values = self.owners.take_changes()
+        keys.extend(owned_keys)
+        values.extend(owned_values)
         if keys:
             writes = self._outgoing.to(self.settings.state_topic)
             writes.keys.extend(keys)
@@ -223,11 +234,12 @@ class PartitionEngine:
 
     def restore(self, keys: list[bytes], values: list[bytes | None]) -> None:
         """Take changelog records in, in log order. Raises ``RecoveryError`` for one that cannot be read."""
-        changelog.restore(self.state, keys, values)
+        changelog.restore(self.state, keys, values, self.owners.restore)
 
     def restored(self) -> None:
         """The changelog is read to its end. Raises ``RecoveryError`` when it does not fit together."""
         changelog.finish_restore(self.state)
+        self.owners.restored()
         self._surfaces.restored()
 
 

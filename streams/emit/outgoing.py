@@ -157,11 +157,11 @@ class Outgoing:
         writes.values.append(orjson.dumps(record))
         self._stats.changes[topic] += 1
 
-    def add_tombstone(self, topic: str, key: str) -> None:
-        """A key of a compacted topic is no more."""
+    def put(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """A record of a compacted topic, in this partition; ``None`` removes the key."""
         writes = self.to(topic)
-        writes.keys.append(key.encode())
-        writes.values.append(None)
+        writes.keys.append(key)
+        writes.values.append(value)
 
     def _cause(self, event: int, ts: int, offsets: list[int], stretch: Stretch) -> emit.Cause:
         if event >= 0 and stretch.batch is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import logging
 import pickle
+from collections.abc import Callable
 
 import numpy as np
 
 from streams.errors import RecoveryError
 from streams.profiles.layout import LAYOUT_VERSION
+from streams.rekeyed.owners import CHANGELOG_KEY
 from streams.state import codec
 from streams.state.partition_state import PartitionState
 
@@ -43,8 +45,14 @@ def take_changes(state: PartitionState) -> tuple[list[bytes], list[bytes | None]
     return keys, values
 
 
-def restore(state: PartitionState, keys: list[bytes], values: list[bytes | None]) -> None:
-    """Take changelog records in, in log order. Raises ``RecoveryError`` for one that cannot be read."""
+def restore(
+    state: PartitionState,
+    keys: list[bytes],
+    values: list[bytes | None],
+    restore_owned: Callable[[bytes, bytes | None], None],
+) -> None:
+    """Take changelog records in, in log order; ``restore_owned`` takes those of the owners of re-keyed records.
+    Raises ``RecoveryError`` for one that cannot be read."""
     names: list[str] = []
     records: list[bytes] = []
     taste_names: list[str] = []
@@ -66,6 +74,8 @@ def restore(state: PartitionState, keys: list[bytes], values: list[bytes | None]
             place()
             if name.decode() in state.profiles.slots:
                 state.profiles.remove(name.decode())
+        elif kind == CHANGELOG_KEY:
+            restore_owned(key, value)
         elif kind == codec.TASTE_KEY:
             if value is not None:  # a removed profile's goes with the profile
                 taste_names.append(name.decode())

@@ -147,7 +147,7 @@ class SurfaceContext:
 
     def tombstone(self, topic: str, key: str) -> None:
         """What was decided under ``key`` holds no longer."""
-        self._outgoing.add_tombstone(topic, key)
+        self._outgoing.put(topic, key.encode(), None)
 
     def signal(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
         """Tell the owner of ``key`` (the partition that the key belongs to) something about it."""
