@@ -23,6 +23,7 @@ from rich.live import Live
 
 from streams import admin, scrape, stage, topics
 from streams.audience.publisher import Publisher
+from streams.audience.scenarios import STEADY, Scenario
 from streams.audience.show import Show, audience_for, wall_clock_ms
 from streams.brokers.embedded import EmbeddedBroker
 from streams.brokers.loopback import free_port
@@ -53,8 +54,9 @@ class Demo:
     partitions: int
     profiles: int
     rate: float
-    malformed: float
+    malformed: float | None
     seed: int
+    scenario: Scenario = STEADY
 
 
 def run_demo(plan: Demo) -> stage.Standing:
@@ -94,13 +96,14 @@ class Performance:
             titles=TITLES,
             malformed=plan.malformed,
             seed=plan.seed,
+            scenario=plan.scenario,
         )
         self._audience = audience_for(show, wall_clock_ms())
         self._publisher = Publisher(
             settings,
             self._audience,
             rate=plan.rate,
-            malformed_share=plan.malformed,
+            malformed_share=show.malformed_share,
             seed=plan.seed,
             clock_ms=wall_clock_ms,
         )
@@ -120,7 +123,8 @@ class Performance:
             stack.enter_context(self._worker)
             with self._console.status("waiting for the worker"):
                 await self._until_ready()
-            self._console.print(f"3. {self._plan.profiles} viewers, {self._plan.rate:g} events/s")
+            plan = self._plan
+            self._console.print(f"3. {plan.profiles} viewers, {plan.rate:g} events/s, {plan.scenario.name}")
             self._began = time.monotonic()
             reading = asyncio.create_task(self._read(follower))
             looking = asyncio.create_task(self._look())

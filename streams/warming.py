@@ -13,7 +13,7 @@ import time
 
 from streams import topics
 from streams.audience.crowd import FAR_MS, Audience
-from streams.audience.titles import simulated_catalog
+from streams.audience.making import simulated_catalog
 from streams.settings import MINUTE_MS, Settings
 from streams.transport.batch import PlainRecord, RecordBatch
 
@@ -36,12 +36,15 @@ def warm(settings: Settings) -> float:
     began = time.perf_counter()
     simulated = simulated_catalog(seed=0, titles=100, now_ms=SOME_TIME_MS)
     catalog = Catalog(settings)
-    for record in simulated.records():
+    for record in simulated.records(SOME_TIME_MS):
         catalog.put(record.topic, record.key, record.value)
     engine = pipeline.create_engine(0, settings, catalog)
     audience = Audience(simulated, profiles=VIEWERS, seed=0, start_ms=SOME_TIME_MS)
     fetched: dict[str, list[PlainRecord]] = {topic: [] for topic in topics.INPUTS}
     for record in audience.step(FAR_MS, limit=EVENTS):
+        if record.topic in topics.CATALOGS:
+            catalog.put(record.topic, record.key, record.value)
+            continue
         log_of_topic = fetched[record.topic]
         log_of_topic.append(PlainRecord(len(log_of_topic), SOME_TIME_MS, record.key, record.value))
     for topic, records in fetched.items():

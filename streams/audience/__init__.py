@@ -1,6 +1,9 @@
 """A simulated audience: viewers with hidden tastes who watch what they are shown, and leave when they find
 nothing.
 
-Read ``titles`` (what there is to watch), ``viewer`` (one viewer's life), ``crowd`` (all of them in the
-order of time), ``faults`` (what broken producers send), ``publisher`` (events to Kafka at a rate).
+Read ``titles`` (what there is to watch), ``making`` (where it comes from), ``shelves`` (what is on the rows at a
+moment), ``shown`` (what Flywheel decided for a viewer), ``person`` (the hidden taste), ``playing``, ``seeking`` and
+``viewer`` (one viewer's life), ``truth`` (what each decision is worth, and the best one), ``scenarios``, ``bots``,
+``crowd`` (all of them in the order of time), ``faults`` (what broken producers send), ``publisher`` (events to
+Kafka at a rate).
 """

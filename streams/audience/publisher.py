@@ -1,4 +1,4 @@
-"""Publishes a simulated audience to Kafka at a rate, and shows its viewers the pages that Flywheel decides.
+"""Publishes a simulated audience to Kafka at a rate, and shows its viewers what Flywheel decides.
 
 The rate is kept in events per second of the wall clock; the audience's own clock runs as fast as that
 needs, from the past towards now, and never beyond now. An audience that has caught up gives only as many
@@ -17,8 +17,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams import topics
-from streams.audience.crowd import Audience
+from streams.audience.crowd import DECIDED, Audience
 from streams.audience.faults import malformed
 from streams.audience.titles import Produced
 from streams.errors import BrokerError
@@ -62,11 +61,11 @@ class Publisher:
         self._clock_ms = clock_ms
         self._producer: Any = None
         self._failure: BaseException | None = None
-        self._pages: asyncio.Task[None] | None = None
+        self._decisions: asyncio.Task[None] | None = None
 
     async def publish_catalog(self) -> int:
         """Publish rows and titles, wait for the acknowledgements, and say how many records that were."""
-        records = self.audience.catalog.records()
+        records = self.audience.catalog.records(self.audience.start_ms)
         await self.send(records)
         await self.flush()
         return len(records)
@@ -83,25 +82,24 @@ class Publisher:
             last = now
             group = self.audience.step(self._clock_ms(), limit=int(owed))
             owed -= len(group)
-            self.events += len(group)
+            self.events += sum(bool(record.event_id) for record in group)
             await self.send(group)
             self._raise_failure()
             beat()
         await self.flush()
 
-    def follow_pages(self) -> None:
-        """Show each viewer the row order that was decided for them, from now on, in the background."""
-        self._pages = asyncio.create_task(self._follow_pages())
+    def follow_decisions(self) -> None:
+        """Show each viewer what was decided for them, from now on, in the background."""
+        self._decisions = asyncio.create_task(self._follow_decisions())
 
     def see(self, records: Iterable[Any]) -> None:
-        """Show viewers the decisions among these records of ``row-order``."""
+        """Show viewers the decisions among these records."""
         for record in records:
-            if record.topic == topics.ROW_ORDER and record.value is not None:
-                decision = orjson.loads(record.value)
-                self.audience.show(decision["profile_id"], decision["rows"], decision["version"])
+            if record.topic in DECIDED and record.value is not None:
+                self.audience.take(record.topic, orjson.loads(record.value))
 
-    async def _follow_pages(self) -> None:
-        async with Follower(self._settings, [topics.ROW_ORDER], from_start=True) as follower:
+    async def _follow_decisions(self) -> None:
+        async with Follower(self._settings, DECIDED, from_start=True) as follower:
             while True:
                 self.see(await follower.records())
 
@@ -132,8 +130,8 @@ class Publisher:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise BrokerError(f"the broker refused a record: {self._failure}") from self._failure
-        if self._pages is not None and self._pages.done():
-            self._pages.result()
+        if self._decisions is not None and self._decisions.done():
+            self._decisions.result()
 
     async def flush(self) -> None:
         """Wait until all is acknowledged. Raises ``BrokerError`` when a record was refused."""
@@ -152,7 +150,7 @@ class Publisher:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._pages is not None:
-            self._pages.cancel()
-            await asyncio.gather(self._pages, return_exceptions=True)
+        if self._decisions is not None:
+            self._decisions.cancel()
+            await asyncio.gather(self._decisions, return_exceptions=True)
         await self._producer.stop()

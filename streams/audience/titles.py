@@ -1,16 +1,16 @@
-"""The simulated catalog: 24 rows and a few hundred titles with tags, artworks and trailers, from a seed.
+"""What a simulated service has: titles with images and trailers, and the rows of its home page; as records, too.
 
-What viewers cannot see is here too: each title's ``quality``, the hidden reason why some are watched to the
-end.
+What viewers cannot see is here as well: a title's ``quality`` (why some are watched to the end), an image's
+own ``quality``, how large a ``wave`` of interest a title's arrival makes.
 """
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
 from streams import topics
@@ -19,24 +19,12 @@ TAGS = (
     "crime", "comedy", "drama", "thriller", "romance", "sci-fi", "documentary", "kids", "animation", "horror",
     "action", "reality", "news", "sport", "cooking", "travel", "music", "history", "nature", "family",
 )  # fmt: skip
-RULES = ("continue", "trending", "new", "popular")
-"""Rows that are filled by a rule and not by a tag; with the 20 tags they make the 24 rows of a home page."""
-RULE_NAMES = {
-    "continue": "Continue watching",
-    "trending": "Trending now",
-    "new": "New this week",
-    "popular": "Popular",
-}
+FIRST_TAG_WEIGHT = 0.7
+"""What the first tag of a title says of it; the others share the rest."""
+FOR_YOU = "for-you"
+"""The row that shows the viewer's home page ranking, from its top."""
 
-KINDS: tuple[tuple[str, float, float, float], ...] = (
-    ("film", 0.20, 4_800, 7_800),
-    ("series", 0.45, 1_200, 2_700),
-    ("short", 0.35, 180, 600),
-)
-"""Kind, its share, and the range of its length in seconds."""
-
-ADJECTIVES = ("Silent", "Last", "Golden", "Broken", "Hidden", "Long", "Cold", "Little", "Distant", "Burning")
-NOUNS = ("River", "Night", "Harbour", "Garden", "Witness", "Summer", "Train", "Kitchen", "Island", "Letter")
+Floats = npt.NDArray[np.float64]
 
 
 class Produced(NamedTuple):
@@ -48,10 +36,26 @@ class Produced(NamedTuple):
     event_id: str = ""
 
 
+class Image(NamedTuple):
+    """A picture of a title. ``tag`` (an index into ``TAGS``) is what it shows; ``quality`` (log-odds) is
+    hidden."""
+
+    artwork_id: str
+    tag: int
+    quality: float
+
+
+class Teaser(NamedTuple):
+    """A trailer of a title. ``tag`` (an index into ``TAGS``) is what it shows most of."""
+
+    trailer_id: str
+    tag: int
+
+
 @dataclass(frozen=True, slots=True)
 class ShownTitle:
     """A title as viewers meet it. ``tags`` are indexes into ``TAGS``, the first weighs most; ``quality`` is
-    about 0, sd 1.
+    about 0, sd 1; ``age`` in years; it is there from ``arrives_ms`` on, and its ``wave`` (log-odds) with it.
     """
 
     title_id: str
@@ -60,15 +64,39 @@ class ShownTitle:
     tags: tuple[int, ...]
     duration_s: float
     quality: float
+    standing: float
     released: str
-    artworks: tuple[str, ...]
-    trailer_id: str
+    age: int
+    arrives_ms: int
+    wave: float
+    images: tuple[Image, ...]
+    trailers: tuple[Teaser, ...]
+
+    def record(self) -> Produced:
+        """The title as a record of ``title-catalog``."""
+        value = {
+            "title_id": self.title_id,
+            "name": self.name,
+            "kind": self.kind,
+            "tags": [TAGS[tag] for tag in self.tags],
+            "released": self.released,
+            "duration_s": self.duration_s,
+            "maturity": str(self.age),
+            "artworks": [
+                {"artwork_id": image.artwork_id, "tags": [TAGS[image.tag]]} for image in self.images
+            ],
+            "trailers": [
+                {"trailer_id": teaser.trailer_id, "tags": [TAGS[teaser.tag]], "duration_s": 90}
+                for teaser in self.trailers
+            ],
+        }
+        return Produced(topics.TITLE_CATALOG, self.title_id.encode(), orjson.dumps(value))
 
 
 @dataclass(frozen=True, slots=True)
 class HomeRow:
-    """A row of the home page: filled by ``rule``; ``titles`` are indexes of titles, best first (empty for
-    "continue").
+    """A row of the home page, filled by ``rule``; ``titles`` are indexes of titles as the service's editors
+    order them (empty for rows that are filled for each viewer or change with time).
     """
 
     row_id: str
@@ -77,76 +105,38 @@ class HomeRow:
     tag: int | None
     titles: tuple[int, ...]
 
+    def record(self) -> Produced:
+        """The row as a record of ``row-catalog``."""
+        value: dict[str, Any] = {"row_id": self.row_id, "name": self.name, "rule": self.rule}
+        if self.tag is not None:
+            value["tag"] = TAGS[self.tag]
+        return Produced(topics.ROW_CATALOG, self.row_id.encode(), orjson.dumps(value))
 
-@dataclass(frozen=True, slots=True)
+
 class SimulatedCatalog:
-    """All titles and rows, and the records that publish them."""
+    """All titles, those that are still to come included, and all rows. ``seed`` made them.
 
-    titles: tuple[ShownTitle, ...]
-    rows: tuple[HomeRow, ...]
+    ``weights[title, tag]`` is what a title is made of, ``quality[title]`` as in ``ShownTitle``,
+    ``short[title]`` and ``film[title]`` are 1 for titles of that kind, ``arrives_ms[title]`` as there.
+    """
 
-    def records(self) -> list[Produced]:
-        """The catalog as records of ``row-catalog`` and ``title-catalog``."""
-        produced: list[Produced] = []
-        for row in self.rows:
-            value: dict[str, Any] = {"row_id": row.row_id, "name": row.name, "rule": row.rule}
-            if row.tag is not None:
-                value["tag"] = TAGS[row.tag]
-            produced.append(Produced(topics.ROW_CATALOG, row.row_id.encode(), orjson.dumps(value)))
-        for title in self.titles:
-            tags = [TAGS[tag] for tag in title.tags]
-            value = {
-                "title_id": title.title_id,
-                "name": title.name,
-                "kind": title.kind,
-                "tags": tags,
-                "released": title.released,
-                "duration_s": title.duration_s,
-                "artworks": [
-                    {"artwork_id": artwork, "tags": [tags[i % len(tags)]]}
-                    for i, artwork in enumerate(title.artworks)
-                ],
-                "trailers": [{"trailer_id": title.trailer_id, "tags": tags, "duration_s": 90}],
-            }
-            produced.append(Produced(topics.TITLE_CATALOG, title.title_id.encode(), orjson.dumps(value)))
-        return produced
+    def __init__(self, titles: tuple[ShownTitle, ...], rows: tuple[HomeRow, ...], seed: int) -> None:
+        self.titles = titles
+        self.rows = rows
+        self.seed = seed
+        self.index = {title.title_id: number for number, title in enumerate(titles)}
+        self.weights: Floats = np.zeros((len(titles), len(TAGS)))
+        for number, title in enumerate(titles):
+            rest = len(title.tags) - 1
+            self.weights[number, title.tags[0]] = FIRST_TAG_WEIGHT if rest else 1.0
+            for tag in title.tags[1:]:
+                self.weights[number, tag] = (1 - FIRST_TAG_WEIGHT) / rest
+        self.quality: Floats = np.array([title.quality for title in titles])
+        self.short: Floats = np.array([float(title.kind == "short") for title in titles])
+        self.film: Floats = np.array([float(title.kind == "film") for title in titles])
+        self.arrives_ms = np.array([title.arrives_ms for title in titles], np.int64)
 
-
-def simulated_catalog(seed: int, titles: int, now_ms: int) -> SimulatedCatalog:
-    """A catalog of ``titles`` titles as of ``now_ms`` (for release dates), same for same arguments."""
-    chance = random.Random(f"catalog-{seed}")
-    today = datetime.fromtimestamp(now_ms / 1_000, UTC).date()
-    made = tuple(_title(chance, index, today) for index in range(titles))
-    best = sorted(range(titles), key=lambda index: -made[index].quality)
-    newest = sorted(range(titles), key=lambda index: made[index].released, reverse=True)
-    trending = sorted(best[: max(20, titles // 4)], key=lambda index: made[index].released, reverse=True)
-    by_rule = {
-        "continue": (),
-        "trending": tuple(trending[:20]),
-        "new": tuple(newest[:20]),
-        "popular": tuple(best[:20]),
-    }
-    rows = [HomeRow(rule, RULE_NAMES[rule], rule, None, by_rule[rule]) for rule in RULES]
-    for number, tag in enumerate(TAGS):
-        fitting = tuple(index for index in best if number in made[index].tags)
-        rows.append(HomeRow(tag, tag.capitalize(), "tag", number, fitting))
-    return SimulatedCatalog(made, tuple(rows))
-
-
-def _title(chance: random.Random, index: int, today: Any) -> ShownTitle:
-    first = index % len(TAGS)  # every tag has its share of titles, whatever the seed
-    others = chance.sample([tag for tag in range(len(TAGS)) if tag != first], chance.choice((0, 1, 1, 2)))
-    kind, _, shortest, longest = chance.choices(KINDS, [share for _, share, _, _ in KINDS])[0]
-    name = f"The {chance.choice(ADJECTIVES)} {chance.choice(NOUNS)}"
-    title_id = f"t{index:04d}"
-    return ShownTitle(
-        title_id=title_id,
-        name=name,
-        kind=kind,
-        tags=(first, *others),
-        duration_s=float(round(chance.uniform(shortest, longest))),
-        quality=chance.gauss(0.0, 1.0),
-        released=(today - timedelta(days=int(chance.expovariate(1 / 400)))).isoformat(),
-        artworks=tuple(f"{title_id}-a{number}" for number in range(chance.randint(2, 3))),
-        trailer_id=f"{title_id}-v0",
-    )
+    def records(self, now_ms: int) -> list[Produced]:
+        """The catalog as of ``now_ms`` as records of ``row-catalog`` and ``title-catalog``."""
+        rows = [row.record() for row in self.rows]
+        return rows + [title.record() for title in self.titles if title.arrives_ms <= now_ms]

@@ -1,108 +1,182 @@
-"""One simulated viewer's life: sessions, pages, plays, searches, payments, and perhaps a cancellation.
+"""One simulated viewer's life: sessions, pages, plays, searches, categories, trailers, payments, and perhaps a
+cancellation.
 
-A life is a generator of ``(time, topic, fields)``. It is computed one event ahead and reads the viewer's
-page anew at each session, so what Flywheel decides changes what the viewer sees, does, and whether the
-viewer stays.
+A life is a generator of ``(time, topic, fields)``. What Flywheel has decided is read anew at each visit and
+each look, so it changes what the viewer sees, does, and whether the viewer stays.
 
-The hidden truth: a taste over tags, a mood by time of day, a title's quality. A row is looked at with less
-patience the lower it stands (position bias); what fits is clicked and watched on, what does not is given
-up. Sessions that end without a play wear the viewer down, and a worn-down viewer comes back later, and in
-the end cancels.
+The hidden truth: a taste over tags, a mood by time of day and device, a title's quality, an image's charm,
+fatigue. A row is looked at with less patience the lower it stands, a title the further right (position bias);
+what fits is clicked and watched on, what does not is given up. Visits without a good play wear the viewer
+down; a worn-down viewer comes back later, falls silent and in the end cancels, unless a trailer of the right
+kind wins them back. ``truth`` says what each choice of Flywheel's is worth.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Iterator
 
-from streams.audience.habits import (
-    CLICK_THRESHOLD,
-    DAY,
-    GOES_ON,
-    HEARTBEAT_S,
-    HOUR,
-    MOODS,
-    PATIENCE,
-    PLANS,
-    SESSIONS_EVERY_H,
-    WAKING,
-    WORN_OUT,
-)
-from streams.audience.person import Fields, Happening, Person
+from streams.audience import habits
+from streams.audience.habits import DAY, HOUR
+from streams.audience.person import Fields, Happening
+from streams.audience.playing import sigmoid
+from streams.audience.scenarios import STEADY, Scenario
+from streams.audience.seeking import Choice, Seeker
+from streams.audience.shelves import Shelves
 from streams.audience.titles import TAGS
 
-Choice = tuple[int, Fields]
-"""A title, and where on the page it was shown (empty when it was not on the page)."""
 
+class Viewer(Seeker):
+    """A seeker and all that they do. After ``turn_ms`` the scenario's turn has come."""
 
-class Viewer(Person):
-    """A person and all that they do."""
+    def __init__(
+        self,
+        profile_id: str,
+        seed: str,
+        shelves: Shelves,
+        run: str,
+        scenario: Scenario = STEADY,
+        turn_ms: int = 1 << 60,
+    ) -> None:
+        super().__init__(profile_id, seed, shelves, run)
+        self._turn_ms = turn_ms
+        self._drifts = self.chance.random() < scenario.drift_share
+        self._rushes = scenario.premiere and self.chance.random() < 0.8
+        self.offline_share = scenario.late_share
 
     # --- the life ---
 
     def life(self, start_ms: int) -> Iterator[Happening]:
         """Everything this viewer does from ``start_ms`` until they leave for good."""
-        chance = self._chance
+        chance = self.chance
         self._now = start_ms
         paid_until = start_ms + int(chance.uniform(1, 30) * DAY)
-        yield self._paid("subscription_started", plan=chance.choice(PLANS), period_days=30)
+        plan = chance.choice(habits.PLANS)
+        yield self._paid("subscription_started", plan=plan, period_days=30)
+        self._pass(1)
+        if self.kids:
+            yield self._happening("profile_settings", {"kids": True, "max_age": self.max_age})
+        elif self.plain:
+            yield self._happening("profile_settings", {"profiled": False})
         self._pass(chance.uniform(2, 20))
         while True:
             yield from self._visit()
-            if self._leaves():
+            if (
+                self.contentment < habits.WORN_OUT
+                and chance.random() < habits.LEAVES
+                and not (yield from self._hesitate())
+            ):
                 yield self._paid("subscription_cancelled")
                 if chance.random() < 0.2:
                     self._pass(30)
                     yield self._happening("profile_deleted", {})
                 self.gone = True
                 return
-            self._now += self._away_ms()
+            self._come_back_at(self._now + self._away_ms())
             if self._now > paid_until:
-                paid_until += 30 * DAY
-                if chance.random() < 0.05:
-                    yield self._paid("subscription_payment_failed")
-                    self._pass(3_600)
-                yield self._paid("subscription_renewed", period_days=30)
-
-    def _leaves(self) -> bool:
-        return self._contentment < WORN_OUT and self._chance.random() < 0.35
+                paid_until = self._now + 30 * DAY
+                if not (yield from self._pay()):
+                    self.gone = True
+                    return
+            yield self._moment()  # what is decided until then is what they will find
 
     def _away_ms(self) -> int:
         """Time until the next visit: longer when worn down, and rather in hours in which people watch."""
-        hours = self._chance.expovariate(1 / SESSIONS_EVERY_H) / (0.35 + self._contentment)
-        return int((0.3 + hours / WAKING[self._hour()] ** 0.5) * HOUR)
+        hours = self.chance.expovariate(1 / habits.SESSIONS_EVERY_H) / (0.35 + self.contentment)
+        return int((0.3 + hours / habits.WAKING[self._now // HOUR % 24] ** 0.5) * HOUR)
 
-    def _hour(self) -> int:
-        return self._now // HOUR % 24
+    def _come_back_at(self, at_ms: int) -> None:
+        if self._rushes and self._now < self._turn_ms < at_ms:
+            at_ms = self._turn_ms + int(self.chance.expovariate(1 / 1.5) * HOUR)  # to see the premiere
+        if self._drifts and at_ms >= self._turn_ms:
+            self._drifts = False
+            self.taste = self._new_taste()
+        self._now = at_ms
+
+    def _pay(self) -> Generator[Happening, None, bool]:
+        """A period is over: pay, perhaps in vain, rest, or change the plan. Returns whether they stay."""
+        chance = self.chance
+        if chance.random() < habits.PAYMENT_FAILS * (10 if self.troubled else 1):
+            yield self._paid("subscription_payment_failed")
+            self._pass(chance.uniform(1, 72) * 3_600)
+            if self.troubled and chance.random() < 0.4:
+                yield self._paid("subscription_cancelled")
+                return False
+        if chance.random() < habits.PAUSES:
+            yield self._paid("subscription_paused")
+            self._pass(chance.uniform(10, 30) * 86_400)
+        if chance.random() < habits.CHANGES_PLAN:
+            yield self._paid("subscription_plan_changed", plan=chance.choice(habits.PLANS))
+            self._pass(10)
+        yield self._paid("subscription_renewed", period_days=30)
+        return True
+
+    def _hesitate(self) -> Generator[Happening, None, bool]:
+        """About to leave: some do at once, others fall silent first. Returns whether an offered trailer has won
+        them back."""
+        chance = self.chance
+        silences = 1 if chance.random() < habits.LEAVES_AT_ONCE else habits.SILENCES
+        looked_at = None
+        for _ in range(silences):
+            self._now += int(habits.SILENCE_MS * chance.uniform(0.5, 1.5))
+            yield self._moment()
+            offer = self.shown.offer
+            if offer is None or offer == looked_at or chance.random() > habits.NOTICES:
+                continue
+            looked_at = offer
+            self._session = ""  # a message, not a visit
+            won = chance.random() < sigmoid(self.liking(*offer) - habits.WON_AT)
+            yield self._trailer(*offer, round(chance.uniform(45, 90) if won else chance.uniform(2, 15), 1))
+            if won:
+                self.contentment = 0.6
+                self._begin_visit()
+                yield self._happening("session_start", {})
+                yield from self._play(offer.title, {})
+                yield self._happening("session_end", {})
+                return True
+        return False
 
     # --- one visit ---
 
-    def _visit(self) -> Iterator[Happening]:
-        chance = self._chance
+    def _begin_visit(self) -> None:
+        chance = self.chance
+        self.visits += 1
         self._session = f"{self._run}-{self.profile_id}-s{self._count}"
         self._device = self._devices[0] if chance.random() < 0.75 else chance.choice(self._devices)
-        quarter = (
-            (self._hour() + 2) // 6 % 4
-        )  # night from 22, morning from 4, afternoon from 10, evening from 16
-        self._pull = [
-            taste + (MOODS[tag][quarter] if tag in MOODS else 0.0)
-            for taste, tag in zip(self.taste, TAGS, strict=True)
-        ]
+        self.turn = chance.random()
+        if self._now > self._craves_until:
+            self._craved = -1
+        self.feel()
+
+    def _visit(self) -> Iterator[Happening]:
+        chance = self.chance
+        craves = self._craved < 0 and chance.random() < habits.CRAVING_CHANCE
+        if craves:
+            self._craved = chance.randrange(len(TAGS))
+            self._craves_until = self._now + habits.CRAVING_MS
+        self._begin_visit()
         yield self._happening("session_start", {})
         content = False
-        rounds = 0
-        while rounds < 4:
-            rounds += 1
+        for _ in range(4):
             self._pass(chance.uniform(1, 4))
-            found = yield from self._look_at_page()
-            if found is None and chance.random() < 0.5:
-                found = yield from self._look_elsewhere()
+            if craves:
+                craves = False
+                found = yield from self._search(self._craved)
+            else:
+                found = yield from self._look_at_page()
+                if found is None and chance.random() < habits.LOOKS_ELSEWHERE:
+                    if chance.random() < habits.CATEGORIES_SHARE:
+                        found = yield from self._look_at_categories()
+                    else:
+                        found = yield from self._search(None)
             if found is None:
                 break
+            if chance.random() < 0.04:
+                yield self._trailer(found[0], 0, round(chance.uniform(10, 90), 1))
             content = (yield from self._play(*found)) or content
-            if chance.random() > GOES_ON:
+            if chance.random() > habits.GOES_ON:
                 break
-        self._contentment += 0.25 * ((1.0 if content else 0.0) - self._contentment)
+            self.turn = chance.random()
+        self.contentment += 0.25 * ((1.0 if content else 0.0) - self.contentment)
         self._pass(chance.uniform(1, 10))
         yield self._happening("session_end", {})
 
@@ -110,141 +184,45 @@ class Viewer(Person):
         """Go down the page until something is clicked or patience ends. Returns title and place, or
         ``None``.
         """
-        chance = self._chance
-        order = self.page or tuple(self._rows)
+        chance = self.chance
+        rules = self.shelves.rules
         place = 0
-        for row_id in order:
-            row = self._rows.get(row_id)
-            if row is None:
+        shown = self.shown
+        for row_id in shown.order():
+            rule = rules.get(row_id)
+            if rule is None:
                 continue
-            titles = list(self._unfinished) if row.rule == "continue" else self._window(row.titles)
+            titles = self.row_titles(row_id, rule)
             if not titles:
                 continue
-            items = [
-                {"title_id": self._catalog.titles[t].title_id, "position": i, "artwork_id": self._artwork(t)}
-                for i, t in enumerate(titles)
-            ]
-            fields: Fields = {"row_id": row_id, "row_position": place, "items": items}
-            if self.page_version is not None and self.page:
-                fields["decision_version"] = self.page_version
-            yield self._happening("impression", fields)
+            yield self._impression(row_id, place, titles)
             self._pass(chance.uniform(1.5, 6))
+            gain = self.row_gain(row_id, rule)
             for position, title in enumerate(titles):
-                appeal = self._appeal(title) + (1.5 if row.rule == "continue" else 0.0)
-                if chance.random() < _sigmoid(appeal - CLICK_THRESHOLD - 0.25 * position):
-                    shown = {
-                        "row_id": row_id,
-                        "row_position": place,
-                        "position": position,
-                        "artwork_id": self._artwork(title),
-                    }
-                    yield self._happening(
-                        "click", {"title_id": self._catalog.titles[title].title_id, **shown}
-                    )
-                    return title, shown
+                if chance.random() < self.click_chance(title, position, gain):
+                    self.row_tired.pop(row_id, None)
+                    where: Fields = {"row_id": row_id, "row_position": place, "position": position}
+                    where["artwork_id"] = self._artwork(title)
+                    made = self.catalog.titles[title]
+                    yield self._happening("click", {"title_id": made.title_id, **where})
+                    return title, where
+                self.tired[title] = self.tired.get(title, 0.0) + 1.0
+            self.row_tired[row_id] = self.row_tired.get(row_id, 0.0) + 1.0
             place += 1
-            if chance.random() > PATIENCE:
+            if chance.random() > habits.PATIENCE:
                 return None
         return None
 
-    def _look_elsewhere(self) -> Generator[Happening, None, Choice | None]:
-        """The page had nothing: search for a favourite tag, or browse a category. Returns title and no
-        place.
-        """
-        chance = self._chance
-        tag = max(range(len(TAGS)), key=lambda number: self._pull[number] + chance.gauss(0, 0.7))
-        row = self._rows[TAGS[tag]]
-        titles = self._window(row.titles)
-        likes = [
-            title for title in titles if self._appeal(title) > CLICK_THRESHOLD - 3.0 + chance.gauss(0, 1)
+    def _impression(self, row_id: str, place: int, titles: list[int]) -> Happening:
+        made = self.catalog.titles
+        items = [
+            {"title_id": made[title].title_id, "position": i, "artwork_id": self._artwork(title)}
+            for i, title in enumerate(titles)
         ]
-        self._pass(chance.uniform(5, 25))
-        if chance.random() < 0.6:
-            fields: Fields = {"query": TAGS[tag]}
-            fields["title_ids"] = [self._catalog.titles[title].title_id for title in titles]
-            if likes:
-                fields["clicked_title_id"] = self._catalog.titles[likes[0]].title_id
-            yield self._happening("search", fields)
-        else:
-            dwell = round(chance.expovariate(1 / 20), 1)
-            self._pass(dwell)
-            yield self._happening("browse", {"category_id": TAGS[tag], "dwell_s": dwell})
-        return (likes[0], {}) if likes else None
+        fields: Fields = {"row_id": row_id, "row_position": place, "items": items}
+        if self.shown.rows_version is not None:
+            fields["decision_version"] = self.shown.rows_version
+        return self._happening("impression", fields)
 
-    # --- one play ---
-
-    def _play(self, title: int, shown: Fields) -> Generator[Happening, None, bool]:
-        """Play a title as long as it pleases. Returns whether it was watched on."""
-        chance = self._chance
-        shown_title = self._catalog.titles[title]
-        length = shown_title.duration_s
-        about: Fields = {
-            "playback_id": f"{self._run}-{self.profile_id}-b{self._count}",
-            "title_id": shown_title.title_id,
-        }
-        if chance.random() < 0.04:
-            watched = round(chance.uniform(10, 90), 1)
-            self._pass(watched)
-            view = {
-                "trailer_id": shown_title.trailer_id,
-                "title_id": shown_title.title_id,
-                "watched_s": watched,
-            }
-            yield self._happening("trailer_view", view)
-        self._pass(chance.uniform(1, 3))
-        yield self._happening("playback_start", {**about, "duration_s": length, "position_s": 0.0, **shown})
-        pleased = chance.random() < _sigmoid(self._appeal(title) - 1.2)
-        wanted = (
-            length * min(1.0, chance.uniform(0.55, 1.3))
-            if pleased
-            else min(length, chance.expovariate(1 / 60))
-        )
-        position = 0.0
-        while position < wanted:
-            stride = min(HEARTBEAT_S, wanted - position)
-            self._pass(stride)
-            position += stride
-            if position >= wanted:
-                break
-            yield self._happening("playback_progress", {**about, "position_s": round(position, 1)})
-            chances = chance.random()
-            if chances < 0.010:
-                yield self._happening("playback_pause", {**about, "position_s": round(position, 1)})
-                self._pass(chance.uniform(5, 400))
-                yield self._happening("playback_resume", {**about, "position_s": round(position, 1)})
-            elif chances < 0.020:
-                there = max(0.0, position - chance.uniform(8, 60))
-                yield self._seek(about, position, there)
-                position = there
-            elif chances < 0.024:
-                there = min(wanted, position + chance.uniform(20, 300))
-                yield self._seek(about, position, there)
-                position = there
-        self._seen.append(title)
-        if title in self._unfinished:
-            self._unfinished.remove(title)
-        if position >= length - 0.05:
-            yield self._happening("playback_complete", dict(about))
-        elif not pleased and chance.random() < 0.5:
-            yield self._happening("playback_skip", {**about, "position_s": round(position, 1)})
-        else:
-            yield self._happening("playback_stop", {**about, "position_s": round(position, 1)})
-            if pleased:
-                self._unfinished.append(title)
-        yield from self._afterwards(shown_title.title_id, pleased)
-        return pleased
-
-    def _afterwards(self, title_id: str, pleased: bool) -> Iterator[Happening]:
-        chance = self._chance
-        if chance.random() < 0.06:
-            self._pass(4)
-            yield self._happening(
-                "rating", {"title_id": title_id, "value": chance.choice((1, 1, 2)) if pleased else -1}
-            )
-        if chance.random() < 0.05:
-            self._pass(3)
-            yield self._happening("list_add" if pleased else "list_remove", {"title_id": title_id})
-
-
-def _sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-x))
+    def _artwork(self, title: int) -> str:
+        return self.catalog.titles[title].images[self.shown.artwork.get(title, 0)].artwork_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from streams.commands.options import connection
+from streams.commands.options import connection, scenario_option
 
 
 @click.command(short_help="Publish simulated viewers at a rate.")
@@ -20,10 +20,9 @@ from streams.commands.options import connection
 @click.option(
     "--malformed",
     type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of broken records to send besides.",
+    help="Share of broken records to send besides. Default: as in the scenario.",
 )
+@scenario_option
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same viewers.")
 def audience(
     brokers: str | None,
@@ -33,24 +32,35 @@ def audience(
     rate: float,
     seconds: float | None,
     titles: int,
-    malformed: float,
+    malformed: float | None,
+    scenario: str,
     seed: int,
 ) -> None:
     """Publish simulated viewers: catalogs first, then events at a rate.
 
-    The viewers have hidden tastes and moods; they look at their page from the top, in the order that
-    Flywheel last decided for them, play what fits, give up what does not, search, rate, pay, and leave when
-    they find nothing. Their clock runs as fast as the rate needs, from the past towards now. The topics
+    The viewers have hidden tastes and moods; they look at what Flywheel last decided for them (rows, titles,
+    images, categories, trailers) from the top, play what fits, give up what does not, search, rate, pay, and
+    leave when they find nothing. Their clock runs as fast as the rate needs, from the past towards now. The topics
     must exist (flywheel topics create).
 
     \b
     Examples:
       flywheel audience --profiles 5000 --rate 1000
       flywheel audience --seconds 60 --malformed 0.01
+      flywheel audience --scenario taste_drift
     """
+    from streams.audience.scenarios import scenario_named
     from streams.audience.show import Show, publish
     from streams.settings import load
 
     settings = load(brokers=brokers, app_id=app_id, partitions=partitions)
-    show = Show(profiles=profiles, rate=rate, seconds=seconds, titles=titles, malformed=malformed, seed=seed)
+    show = Show(
+        profiles=profiles,
+        rate=rate,
+        seconds=seconds,
+        titles=titles,
+        malformed=malformed,
+        seed=seed,
+        scenario=scenario_named(scenario),
+    )
     publish(settings, show)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from streams.commands.options import scenario_option
+
 
 @click.command(short_help="A broker, viewers, a worker, and what it decides, live.")
 @click.option(
@@ -27,6 +29,7 @@ import click
     show_default=True,
     help="Share of broken records, for the dead letters.",
 )
+@scenario_option
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same viewers.")
 def demo(
     seconds: float | None,
@@ -36,21 +39,25 @@ def demo(
     profiles: int,
     rate: float,
     malformed: float,
+    scenario: str,
     seed: int,
 ) -> None:
     """See it work: a broker, simulated viewers, one worker, and what it decides, live.
 
-    Needs nothing but this program: the broker is embedded (no Docker, no Java). Row orders change because of
-    what viewers do; each change says why. With --brokers it runs on your Kafka, exactly once.
+    Needs nothing but this program: the broker is embedded (no Docker, no Java). What is decided changes
+    because of what viewers do; each change says why. With --brokers it runs on your Kafka, exactly once.
 
     \b
     Examples:
       flywheel demo
       flywheel demo --seconds 30 --summary demo.json
+      flywheel demo --scenario premiere_rush
       flywheel demo --brokers localhost:9092 --rate 2000 --profiles 5000
     """
+    from streams.audience.scenarios import scenario_named
     from streams.demo import Demo, run_demo
 
+    story = scenario_named(scenario)
     plan = Demo(
         seconds=seconds,
         summary=summary,
@@ -58,7 +65,8 @@ def demo(
         partitions=partitions,
         profiles=profiles,
         rate=rate,
-        malformed=malformed,
+        malformed=max(malformed, story.malformed_share),
         seed=seed,
+        scenario=story,
     )
     run_demo(plan)

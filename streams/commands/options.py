@@ -12,7 +12,19 @@ from typing import Any
 
 import click
 
+from streams.audience.scenarios import SCENARIOS, STEADY
 from streams.settings import ENV_PREFIX, Settings
+
+scenario_option = click.option(
+    "--scenario",
+    type=click.Choice(list(SCENARIOS)),
+    default=STEADY.name,
+    show_default=True,
+    help="What happens to the audience: "
+    + "; ".join(f"{scenario.name}: {scenario.story}" for scenario in SCENARIOS.values())
+    + ".",
+)
+"""Adds ``--scenario``."""
 
 
 def connection(command: Callable[..., Any]) -> Callable[..., Any]:
