@@ -47,6 +47,7 @@ from streams.settings import Settings
 from streams.state import changelog
 from streams.state.catalog import Catalog
 from streams.state.partition_state import PartitionState
+from streams.state.shared import Shared
 from streams.stats import EngineStats
 from streams.surfaces.running import Surfaces
 from streams.transport.batch import RecordBatch
@@ -59,7 +60,9 @@ NO_EVENTS = Stretch(to_columns((), (), (), len, len, len, Places()), (), None)
 class PartitionEngine:
     """State, models and decisions of one input partition. Implements ``engine.Engine``."""
 
-    def __init__(self, partition: int, settings: Settings, catalog: Catalog) -> None:
+    def __init__(
+        self, partition: int, settings: Settings, catalog: Catalog, shared: Shared | None = None
+    ) -> None:
         self.partition = partition
         self.settings = settings
         self.stats = EngineStats()
@@ -67,7 +70,8 @@ class PartitionEngine:
         self._outgoing = Outgoing(partition, settings, self.state, self.stats)
         self._outbox = new_outbox()
         self.owners = Owners(partition, settings, self._outgoing.put, self._outgoing.add_dead_letter)
-        self._surfaces = Surfaces(settings, self.state, self._outgoing, self.stats)
+        shared = shared or Shared(settings)
+        self._surfaces = Surfaces(settings, self.state, self._outgoing, self.stats, shared, partition)
         self._noted = new_noted(self._surfaces.listening)
         self._scratch = new_scratch()
         self._parameters = parameters_from(settings)
@@ -89,6 +93,8 @@ class PartitionEngine:
         self._last_now_ms = now_ms
         if self.state.follow_catalog():
             self._outgoing.add_rows()
+        if self.settings.sharing:
+            self._surfaces.follow_shared()
         decoded = decode(batch.topic, batch.records, now_ms, self.settings)
         for reject in decoded.rejects:
             self._outgoing.add_dead_letter(batch, batch.records[reject.index], reject)
@@ -243,6 +249,8 @@ class PartitionEngine:
         self._surfaces.restored()
 
 
-def create_engine(partition: int, settings: Settings, catalog: Catalog) -> PartitionEngine:
-    """The engine of one input partition."""
-    return PartitionEngine(partition, settings, catalog)
+def create_engine(
+    partition: int, settings: Settings, catalog: Catalog, shared: Shared | None = None
+) -> PartitionEngine:
+    """The engine of one input partition. ``shared`` is what this worker's partitions know of all others."""
+    return PartitionEngine(partition, settings, catalog, shared)

@@ -17,6 +17,7 @@ from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
 from streams.settings import Settings
 from streams.state.partition_state import PartitionState
+from streams.state.shared import Shared
 from streams.stats import EngineStats
 from streams.surfaces.surface import Reaction, Surface, SurfaceContext
 
@@ -41,9 +42,15 @@ class Surfaces:
     """The surfaces of one partition that are switched on."""
 
     def __init__(
-        self, settings: Settings, state: PartitionState, outgoing: Outgoing, stats: EngineStats
+        self,
+        settings: Settings,
+        state: PartitionState,
+        outgoing: Outgoing,
+        stats: EngineStats,
+        shared: Shared,
+        partition: int,
     ) -> None:
-        self.context = SurfaceContext(settings, state, outgoing, stats)
+        self.context = SurfaceContext(settings, state, outgoing, stats, shared, partition)
         self.surfaces: dict[str, Surface] = {}
         for name in settings.surfaces_on:
             if name not in SURFACES:
@@ -107,22 +114,35 @@ class Surfaces:
 
     def _fall_back(self, surface: Surface, moment: Moment, fault: Exception) -> None:
         """Count and tell the fault, and let the surface do what is sane without its model."""
-        faults = self.context.stats.faults
-        faults[surface.name] += 1
-        if faults[surface.name] <= LOGGED_FAULTS:
-            log.error("surface %s falls back: %r", surface.name, fault, exc_info=fault)
+        self._count(surface, fault)
         try:
             surface.fall_back(moment)
         except Exception as second:  # noqa: BLE001 - a fallback that fails decides nothing, and stops nothing
-            if faults[surface.name] <= LOGGED_FAULTS:
-                log.error("surface %s has no fallback for this: %r", surface.name, second)
+            self._count(surface, second)
+
+    def _count(self, surface: Surface, fault: Exception) -> None:
+        faults = self.context.stats.faults
+        faults[surface.name] += 1
+        if faults[surface.name] <= LOGGED_FAULTS:
+            log.error("surface %s: %r", surface.name, fault, exc_info=fault)
+
+    def follow_shared(self) -> None:
+        """A batch is about to begin: take over what other partitions have told."""
+        for surface in self.surfaces.values():
+            try:
+                surface.follow_shared()
+            except Exception as fault:  # noqa: BLE001 - what others tell must not stop this partition
+                self._count(surface, fault)
 
     # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
 
     def forget(self, slot: int) -> None:
         """The profile in ``slot`` is erased."""
         for surface in self.surfaces.values():
-            surface.forget(slot)
+            try:
+                surface.forget(slot)
+            except Exception as fault:  # noqa: BLE001 - the record is zeroed in any case
+                self._count(surface, fault)
 
     def restored(self) -> None:
         """State has been rebuilt."""

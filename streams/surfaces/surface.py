@@ -23,6 +23,7 @@ from streams.emit.outgoing import Outgoing, Stretch
 from streams.profiles.moments import Moment
 from streams.settings import Settings
 from streams.state.partition_state import PartitionState
+from streams.state.shared import Shared
 from streams.stats import EngineStats
 
 Reaction = Callable[[Moment], None]
@@ -45,6 +46,10 @@ class Surface(Protocol):
         """The time that was asked for has come, to the minute. ``moment`` carries the present time and the
         profile's slot."""
 
+    def follow_shared(self) -> None:
+        """A batch is about to begin, and ``context.shared`` (what all partitions have told) may have news: take
+        over what this surface wants of it. Called only with ``settings.sharing``, and cheap when there is none."""
+
     def forget(self, slot: int) -> None:
         """The profile in ``slot`` is erased: write tombstones for what only this surface knows of. Its record in
         ``state.tastes`` is zeroed after this."""
@@ -64,9 +69,19 @@ class SurfaceContext:
     """What surfaces of one partition share: settings, state, and the ways out."""
 
     def __init__(
-        self, settings: Settings, state: PartitionState, outgoing: Outgoing, stats: EngineStats
+        self,
+        settings: Settings,
+        state: PartitionState,
+        outgoing: Outgoing,
+        stats: EngineStats,
+        shared: Shared,
+        partition: int,
     ) -> None:
+        self.partition = partition
+        """The number of the partition: the source of what it tells others."""
         self.settings = settings
+        self.shared = shared
+        """What all partitions have told each other; consult it in ``follow_shared`` only."""
         self.state = state
         self.stats = stats
         self.stretch: Stretch | None = None
