@@ -9,6 +9,7 @@ folding.py              a linear pipeline as one dot product
 registry.py             any River classifier, by name, under one interface
 thompson.py             Thompson sampling among a few arms, with exact propensities
 evaluation.py           rolling AUC, log loss and calibration: predict, then learn
+paired_loss.py          is one model better than another? predict, then learn, pair by pair
 drift.py                ADWIN on the loss
 arm_sums.py             an arm of an experiment, as sums that merge
 sequential.py           is one arm better? an answer that may be looked at at any time (CUPED, guardrails)

@@ -72,6 +72,11 @@ class OnArrays(OneByOne):
         super().__init__(model, features)
         self._final = _steps(model)[-1]
 
+    @property
+    def final(self) -> Any:
+        """The classifier itself."""
+        return self._final
+
     def learn(self, X: Floats, y: Booleans) -> None:
         self._final.learn_array(X, y, self.features)
 

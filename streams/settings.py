@@ -95,6 +95,11 @@ class Settings:
     """``module:function`` that builds the River model of quality plays (rows)."""
     churn_model: str = "models.hazard:pipeline"
     """``module:function`` that builds the River model of churn."""
+    quality_shadow: str = ""
+    """A second model of quality plays (``module:function``) that learns the same and decides nothing, until
+    ``flywheel models promote`` puts it to work. Empty: none."""
+    churn_shadow: str = ""
+    """The same for churn."""
     learning: bool = True
     """Off: models keep predicting and stop learning."""
     learn_batch: int = 128
@@ -129,6 +134,11 @@ class Settings:
     whole."""
     title_stats_interval_ms: int = 10 * SECOND_MS
     """The statistics of one title are told at most this often (event time)."""
+    mix_every: int = 8
+    """A partition tells the others what its models have learned every so many mini-batches, and takes in what
+    the others have."""
+    log_credits: bool = False
+    """On: to what each quality play is owed goes to the internal topic ``<app_id>-credits``."""
     log_predictions: bool = False
     """On: every prediction of a quality play goes to the internal topic ``<app_id>-predictions`` when it
     is made."""
@@ -149,7 +159,8 @@ class Settings:
                 f"guarantee is {self.guarantee!r}: set {ENV_PREFIX}GUARANTEE to auto, exactly_once or "
                 "at_least_once"
             )
-        for name in ("partitions", "replication", "checkpoint_records", "learn_batch", "max_poll_records"):
+        for name in ("partitions", "replication", "checkpoint_records", "learn_batch", "max_poll_records",
+                     "mix_every"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ConfigurationError(
                     f"{name} is {getattr(self, name)}: set {ENV_PREFIX}{name.upper()} to 1 or more"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streams.decisions.learner import Learner
+from models.evaluation import RollingQuality
 from streams.metrics.observe import ModelView
 from streams.pipeline import PartitionEngine
 
@@ -30,6 +30,7 @@ class EngineFigures:
             "unknown_rows": {ALL: stats.unknown_rows},
             "decisions": stats.decisions,
             "changes": stats.changes,
+            "faults": stats.faults,
         }
 
     def sizes(self) -> tuple[int, int]:
@@ -37,35 +38,35 @@ class EngineFigures:
         return len(self.engine.state.profiles), self.engine.state.bytes
 
     def models(self) -> Mapping[str, ModelView]:
-        """Both models by name."""
-        return {
-            learner.name: ModelFigures(learner)
-            for learner in (self.engine.state.quality, self.engine.state.churn)
-        }
+        """Both models by name, and their shadows."""
+        figures = {}
+        for learner in (self.engine.state.quality, self.engine.state.churn):
+            figures[learner.name] = ModelFigures(
+                learner.live.rolling, learner.version, learner.drift.detections
+            )
+            if learner.shadow is not None:
+                figures[f"{learner.name}_shadow"] = ModelFigures(
+                    learner.shadow.rolling, learner.shadow.batches, 0
+                )
+        return figures
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
     """One model's figures; an ``observe.ModelView``. Quality is computed when it is asked for."""
 
-    learner: Learner
+    rolling: RollingQuality
+    batches: int
+    drifts: int
 
     @property
     def auc(self) -> float:
-        return self.learner.rolling.auc
+        return self.rolling.auc
 
     @property
     def log_loss(self) -> float:
-        return self.learner.rolling.log_loss
+        return self.rolling.log_loss
 
     @property
     def calibration_error(self) -> float:
-        return self.learner.rolling.calibration_error
-
-    @property
-    def batches(self) -> int:
-        return self.learner.version
-
-    @property
-    def drifts(self) -> int:
-        return self.learner.drift.detections
+        return self.rolling.calibration_error

@@ -61,8 +61,12 @@ class PartitionState:
         self.rows: list[str] = []
         """Row ids by index. A row keeps its index for ever."""
         batch, learning = settings.learn_batch, settings.learning
-        self.quality = Learner("quality", settings.quality_model, QUALITY_FEATURES, batch, learning)
-        self.churn = Learner("hazard", settings.churn_model, CHURN_FEATURES, batch, learning)
+        self.quality = Learner(
+            "quality", settings.quality_model, QUALITY_FEATURES, batch, learning, settings.quality_shadow
+        )
+        self.churn = Learner(
+            "hazard", settings.churn_model, CHURN_FEATURES, batch, learning, settings.churn_shadow
+        )
         self.saved_models: bytes | None = None
         """The last model record read from a changelog, until recovery is finished."""
         self.changed = False
