@@ -1,0 +1,202 @@
+"""Views of images and what came of them: the outcome of each view teaches the images' counts and the model. Compiled.
+
+A view is an impression that showed an image. It succeeds when a playback of the title that began within the outcome
+window becomes a quality play; it fails when the title is seen again without that, when the playback ends before, or
+when the window is over (noticed at the profile's next view).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from models.compiled import compiled
+from models.thompson import learn_outcome
+from streams.decisions.artwork import DAYPARTS, DEVICES, features_of, title_rate
+from streams.decisions.artwork_choices import entry_of, place_of
+from streams.profiles.parameters import Array, Fields
+from streams.profiles.taste import ART_CHOICES, ART_FEATURES, ARTWORK_TAGS
+
+SHOWN, PLAYING = 1, 2
+TELL_VIEWS = 20
+"""A title's owner is told of its images' views by this many: one record then stands for twenty."""
+REMEMBERED_VIEWS = 20_000.0
+"""An image with more views forgets half of them: appeal changes with the season."""
+
+RESOLVED = np.dtype(
+    [
+        ("title", "i4"),
+        ("label", "u1"),
+        ("policy", "u1"),  # 1 + number of the shadow that was asked
+        ("ours", "u1"),  # 1: of a choice made by chance, which can say something of other policies
+        ("tell", "u1"),  # 1: time to tell the title's owner
+        ("propensity", "f8"),
+        ("shadow", "f8"),
+        ("q", "f8"),
+        ("shadow_q", "f8"),
+    ],
+    align=True,
+)
+"""A view whose outcome is known, on its way to off-policy evaluation and the title's owner; never stored."""
+
+
+@compiled
+def resolve_view(
+    tastes: Array,
+    slot: int,
+    e: int,
+    label: int,
+    title_tastes: Array,
+    dirty_title: Array,
+    arts: Array,
+    out: Fields,
+) -> None:
+    """The view that waits at entry ``e`` has its outcome: count it for the image, learn from it, and say so in
+    ``out``."""
+    p, art = tastes[slot], arts[0]
+    title = p.art_title[e] - 1
+    t = title_tastes[title]
+    place = p.art_place[e] - 1
+    p.art_waiting[e] = 0
+    ours = t.art_id[place] == p.art_image[e]
+    personal = p.plain == 0
+    rate = title_rate(art, t.art_views, t.art_plays)
+    if ours:
+        p.art_views[e] = 0 if label == 1 else min(255, p.art_views[e] + 1)
+    if ours and personal and art.frozen == 0:
+        x = np.empty(ART_FEATURES + 1)
+        features_of(p, e, x)
+        learn_outcome(x, math.log(rate / (1.0 - rate)), 0.0, float(label), art.weight, art.variance)
+    out.title = title
+    out.label = label
+    out.policy = p.art_policy[e]
+    out.ours = 1 if ours and personal and p.kids == 0 and p.art_propensity[e] < 1.0 else 0
+    out.propensity = p.art_propensity[e]
+    out.shadow = p.art_shadow[e] / 65_535.0
+    out.q = p.art_q[e] / 65_535.0
+    out.shadow_q = p.art_shadow_q[e] / 65_535.0
+    out.tell = 0
+    if art.frozen == 1:
+        return
+    art.learned += 1
+
+    device = 1 + min(p.art_device, DEVICES - 1)
+    daypart = 1 + DEVICES + (np.int64(p.art_shown_s[e]) // 21_600) % DAYPARTS
+    for k in range(ARTWORK_TAGS):
+        tag = t.art_tags[place, k] - 1
+        if tag >= 0:
+            for context in (0, device, daypart):
+                art.tag_plays[tag, context] += label
+                art.tag_expected[tag, context] += np.float32(rate)
+    art.views += 1.0
+    art.plays += label
+    t.art_views[place] += np.float32(1.0)
+    t.art_plays[place] += np.float32(label)
+    if t.art_views[place] > REMEMBERED_VIEWS:
+        t.art_views[place] *= np.float32(0.5)
+        t.art_plays[place] *= np.float32(0.5)
+    t.art_untold_views[place] += 1
+    t.art_untold_plays[place] += label
+    untold = 0
+    for a in range(t.art_untold_views.shape[0]):
+        untold += t.art_untold_views[a]
+    out.tell = 1 if untold >= TELL_VIEWS else 0
+    dirty_title[title] = 1
+
+
+@compiled
+def find_shown(tastes: Array, slot: int, items: Array, begin: int, end: int, found: Array) -> int:
+    """Fill ``found[:, 0]`` with the place in the impression, ``found[:, 1]`` with the entry, of every title of
+    ``items[begin:end]`` that has a choice; returns how many."""
+    p = tastes[slot]
+    n = 0
+    for i in range(begin, end):
+        if items[i] > 0 and n < found.shape[0]:
+            e = entry_of(p, items[i])
+            if e >= 0:
+                found[n, 0] = i - begin
+                found[n, 1] = e
+                n += 1
+    return n
+
+
+@compiled
+def resolve_late(
+    tastes: Array,
+    slot: int,
+    ts: int,
+    window_ms: int,
+    title_tastes: Array,
+    dirty_title: Array,
+    arts: Array,
+    resolved: Array,
+) -> int:
+    """Views whose window is over at ``ts`` failed; fills ``resolved`` and returns how many."""
+    p = tastes[slot]
+    n = 0
+    for e in range(ART_CHOICES):
+        if p.art_waiting[e] == SHOWN and ts - 1_000 * np.int64(p.art_shown_s[e]) > window_ms:
+            resolve_view(tastes, slot, e, 0, title_tastes, dirty_title, arts, resolved[n])
+            n += 1
+    return n
+
+
+@compiled
+def note_view(
+    tastes: Array,
+    slot: int,
+    e: int,
+    image: int,
+    ts: int,
+    title_tastes: Array,
+    dirty_title: Array,
+    arts: Array,
+    resolved: Array,
+) -> int:
+    """The image of that id was shown for the title of entry ``e``: an earlier view of it that waits has failed (1 is
+    returned, and ``resolved[0]`` filled), this one begins to wait. A view while the title plays is none."""
+    p = tastes[slot]
+    title = p.art_title[e] - 1
+    place = place_of(title_tastes[title], image)
+    if place < 0 or image == 0 or p.art_waiting[e] == PLAYING:
+        return 0
+    n = 0
+    if p.art_waiting[e] == SHOWN:
+        resolve_view(tastes, slot, e, 0, title_tastes, dirty_title, arts, resolved[0])
+        n = 1
+    p.art_waiting[e] = SHOWN
+    p.art_place[e] = 1 + place
+    p.art_shown_s[e] = ts // 1_000
+    return n
+
+
+@compiled
+def note_start(tastes: Array, slot: int, title: int, ts: int, window_ms: int) -> bool:
+    """A playback of ``title`` began; true when it may have come from a view that waits."""
+    p = tastes[slot]
+    e = entry_of(p, title)
+    if e < 0 or p.art_waiting[e] != SHOWN or ts - 1_000 * np.int64(p.art_shown_s[e]) > window_ms:
+        return False
+    p.art_waiting[e] = PLAYING
+    return True
+
+
+@compiled
+def note_outcome(
+    tastes: Array,
+    slot: int,
+    title: int,
+    label: int,
+    title_tastes: Array,
+    dirty_title: Array,
+    arts: Array,
+    resolved: Array,
+) -> int:
+    """A playback of ``title`` became a quality play (``label`` 1) or ended before: how many views it resolved."""
+    p = tastes[slot]
+    e = entry_of(p, title)
+    if e < 0 or p.art_waiting[e] != PLAYING:
+        return 0
+    resolve_view(tastes, slot, e, label, title_tastes, dirty_title, arts, resolved[0])
+    return 1
