@@ -23,6 +23,7 @@ from streams.emit.outgoing import Outgoing
 from streams.engine import Engine
 from streams.settings import Settings
 from streams.state.catalog import Catalog
+from streams.surfaces.running import SURFACES, Surfaces
 from streams.transport.batch import PlainRecord, RecordBatch
 
 
@@ -85,6 +86,7 @@ STAGES: tuple[tuple[Any, str], ...] = (
     (pipeline, "run"),
     (Learner, "learn"),
     (Outgoing, "add_decisions"),
+    (Surfaces, "follow"),
     (pipeline.PartitionEngine, "drain"),
 )
 
@@ -123,19 +125,33 @@ def batches(events: Sequence[Sent], size: int, offsets: dict[str, int]) -> list[
     return cut
 
 
-def measure(count: int, *, profiles: int, batch: int, warm: int, profile: bool = False) -> Result:
-    """Apply ``warm`` events unmeasured, then ``count`` measured, in batches of ``batch``."""
+def time_surfaces(engine: Engine, stages: Stages) -> None:
+    """Time every surface's reactions as a stage of its own."""
+    assert isinstance(engine, pipeline.PartitionEngine)
+    for reactions in engine.surfaces.reactions:
+        reactions[:] = [
+            (surface, stages.timed(f"surface {surface.name}", reaction)) for surface, reaction in reactions
+        ]
+
+
+def measure(
+    count: int, *, profiles: int, batch: int, warm: int, profile: bool = False, surfaces: str = ""
+) -> Result:
+    """Apply ``warm`` events unmeasured, then ``count`` measured, in batches of ``batch``; ``surfaces`` as in the
+    settings."""
     # A day back: no event is in the future of the worker's clock.
     start_ms = int(time.time() * 1_000) - 86_400_000
     events = generate(warm + count, profiles=profiles, start_ms=start_ms)
     offsets = dict.fromkeys(topics.INPUTS, 0)
-    engine = new_engine()
+    engine = new_engine(Settings(partitions=1, surfaces=surfaces))
     now_ms = int(time.time() * 1_000)
     for fetched in batches(events[:warm], batch, offsets):
         engine.apply(fetched, now_ms)
         engine.drain()
     todo = batches(events[warm:], batch, offsets)
     stages = Stages()
+    if profile:
+        time_surfaces(engine, stages)
     outputs: dict[str, int] = defaultdict(int)
     output_bytes = 0
     spent = 0.0
@@ -161,8 +177,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1_000, help="events of one fetched batch")
     parser.add_argument("--warm", type=int, default=20_000, help="events before the measuring begins")
     parser.add_argument("--profile", action="store_true", help="print the time of each stage")
+    parser.add_argument("--surfaces", default="", help="beside rows and churn, comma separated; or all")
     a = parser.parse_args()
-    result = measure(a.events, profiles=a.profiles, batch=a.batch, warm=a.warm, profile=a.profile)
+    surfaces = ",".join(SURFACES) if a.surfaces == "all" else a.surfaces
+    result = measure(
+        a.events, profiles=a.profiles, batch=a.batch, warm=a.warm, profile=a.profile, surfaces=surfaces
+    )
     print(
         f"{result.events:,} events: {result.cpu_seconds_per_million:.2f} CPU seconds per million, "
         f"{result.events / result.cpu_seconds:,.0f} events/s of one core"

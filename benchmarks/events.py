@@ -2,7 +2,7 @@
 
 Deterministic from its seed. The mix is a video service's: four in ten are impressions, a third are playback
 heartbeats, and a quality play follows an impression the likelier the more the viewer likes the row, so that
-there is something to learn. About 270 bytes an event.
+there is something to learn. About 300 bytes an event.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ ROWS = 24
 TITLES_PER_ROW = 40
 ITEMS_SHOWN = 3
 """Titles that come into view with a row."""
+MOODS = 8
+ARTWORKS = 3
+"""Images a title can be shown by."""
 ACTIVE_SHARE = 0.1
 """Share of the profiles in a session at the same moment, unless said otherwise."""
 
@@ -52,10 +55,22 @@ def catalogs() -> Iterator[Sent]:
                 "title_id": title,
                 "name": f"Title {number} of row {row}",
                 "kind": "film",
-                "tags": [tag],
+                "tags": [tag, f"mood-{number % MOODS}"],
+                "released": f"20{10 + number % 16}-01-01",
                 "duration_s": _duration(row, number),
+                "maturity": "12",
+                "artworks": [
+                    {"artwork_id": artwork_id(title, image), "tags": [f"mood-{(number + image) % MOODS}"]}
+                    for image in range(ARTWORKS)
+                ],
+                "trailers": [{"trailer_id": f"{title}-v", "tags": [tag], "duration_s": 60}],
             }
             yield Sent(0, topics.TITLE_CATALOG, title.encode(), orjson.dumps(described))
+
+
+def artwork_id(title: str, image: int) -> str:
+    """The id of one of a title's images."""
+    return f"{title}-a{image}"
 
 
 def _duration(row: int, number: int) -> float:
@@ -112,7 +127,11 @@ def _session(profile: _Profile, run: str, start_ms: int, dice: random.Random) ->
             break
         first = dice.randrange(TITLES_PER_ROW - ITEMS_SHOWN)
         shown = [f"title-{row:02d}-{first + item:02d}" for item in range(ITEMS_SHOWN)]
-        items = ",".join(f'{{"title_id":"{title}","position":{at}}}' for at, title in enumerate(shown))
+        image = len(profile.name) % ARTWORKS
+        items = ",".join(
+            f'{{"title_id":"{title}","position":{at},"artwork_id":"{artwork_id(title, image)}"}}'
+            for at, title in enumerate(shown)
+        )
         where = f',"row_id":"{row_id(row)}","row_position":{position}'
         yield event("impression", f'{where},"items":[{items}]', dice.uniform(1, 5))
         if dice.random() < 0.02:

@@ -71,8 +71,8 @@ class PartitionEngine:
         self._outbox = new_outbox()
         self.owners = Owners(partition, settings, self._outgoing.put, self._outgoing.add_dead_letter)
         shared = shared or Shared(settings)
-        self._surfaces = Surfaces(settings, self.state, self._outgoing, self.stats, shared, partition)
-        self._noted = new_noted(self._surfaces.listening)
+        self.surfaces = Surfaces(settings, self.state, self._outgoing, self.stats, shared, partition)
+        self._noted = new_noted(self.surfaces.listening)
         self._scratch = new_scratch()
         self._parameters = parameters_from(settings)
         self._places = Places()
@@ -94,7 +94,7 @@ class PartitionEngine:
         if self.state.follow_catalog():
             self._outgoing.add_rows()
         if self.settings.sharing:
-            self._surfaces.follow_shared()
+            self.surfaces.follow_shared()
         decoded = decode(batch.topic, batch.records, now_ms, self.settings)
         for reject in decoded.rejects:
             self._outgoing.add_dead_letter(batch, batch.records[reject.index], reject)
@@ -124,7 +124,7 @@ class PartitionEngine:
             due = let_time_pass(self.state.table[0], stream_ts + elapsed)
             if int(self.state.table["sweep_ts"][0]) != swept:
                 note(self._noted, ON_TIME, -1, -1, stream_ts + elapsed, 0, 0, -1, -1, 0.0)
-                due = due or self._surfaces.listening
+                due = due or self.surfaces.listening
             if due:
                 self._run(NO_EVENTS)
 
@@ -191,7 +191,7 @@ class PartitionEngine:
         decisions = self._outbox.decisions[: self._outbox.n[0]]
         self._expired.extend(decisions["slot"][decisions["kind"] == EXPIRED].tolist())
         self._outgoing.add_decisions(self._outbox, stretch)
-        self._surfaces.follow(take(self._noted), stretch)
+        self.surfaces.follow(take(self._noted), stretch)
 
     # --- erasure and expiry
     # --------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ class PartitionEngine:
         """``profile_deleted``: its state goes, and every compacted topic keyed by it gets a tombstone."""
         self.stats.events[kinds.PROFILE_DELETED] += 1
         if profile in self.state.profiles.slots:
-            self._surfaces.forget(self.state.profiles.slots[profile])
+            self.surfaces.forget(self.state.profiles.slots[profile])
             self.state.profiles.remove(profile)
         else:  # unknown here, perhaps not to the topics: an erasure can be asked for twice
             self.state.profiles.forget(profile)
@@ -213,7 +213,7 @@ class PartitionEngine:
         name = state.profiles.names[slot]
         idle = int(state.table["stream_ts"][0]) - int(state.profiles.records["last_ts"][slot])
         if name is not None and idle > self.settings.idle_expiry_ms:
-            self._surfaces.forget(slot)
+            self.surfaces.forget(slot)
             state.profiles.remove(name)
             self._outgoing.add_tombstones(name)
 
@@ -246,7 +246,7 @@ class PartitionEngine:
         """The changelog is read to its end. Raises ``RecoveryError`` when it does not fit together."""
         changelog.finish_restore(self.state)
         self.owners.restored()
-        self._surfaces.restored()
+        self.surfaces.restored()
 
 
 def create_engine(

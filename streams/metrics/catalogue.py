@@ -99,6 +99,12 @@ LATENCY = Metric(
     ("surface",),
     LATENCY_SECONDS,
 )
+FAULTS = Metric(
+    "flywheel_surface_faults_total",
+    "counter",
+    "Times a surface raised and fell back to what is sane without its model; the others went on.",
+    ("surface",),
+)
 WRITTEN = Metric("flywheel_written_records_total", "counter", "Records committed, by topic.", ("topic",))
 WRITTEN_BYTES = Metric(
     "flywheel_written_bytes_total", "counter", "Key and value bytes committed, by topic.", ("topic",)
@@ -207,7 +213,7 @@ BUILD = Metric(
 
 CATALOGUE: tuple[Metric, ...] = (
     EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, LAG, BATCH, APPLY,
-    DECISIONS, CHANGES, LATENCY, WRITTEN, WRITTEN_BYTES,
+    DECISIONS, CHANGES, FAULTS, LATENCY, WRITTEN, WRITTEN_BYTES,
     CHECKPOINT, CHECKPOINT_RECORDS, RECOVERY, RECOVERY_RECORDS, RECOVERY_TIME,
     LOST, INCIDENTS,
     SEEKS, DROPPED, ASSIGNED, RECOVERING, PROGRESS,

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from streams import topics
 from streams.engine import Writes
 from streams.metrics import catalogue as c
 from streams.metrics.catalogue import Metric
@@ -20,7 +21,14 @@ from streams.metrics.instruments import Instruments
 from streams.partition import Observer
 from streams.settings import Settings
 
-SURFACES = ("row-order", "churn-scores")
+SURFACES = (
+    topics.ROW_ORDER,
+    topics.CHURN_SCORES,
+    topics.HOMEPAGE_RANKINGS,
+    topics.ARTWORK_CHOICES,
+    topics.TRAILER_CHOICES,
+    topics.CATEGORY_CHOICES,
+)
 """Topics whose records are decisions: shown with 0 from the start, so that a rate has where to begin."""
 
 
@@ -46,7 +54,7 @@ class EngineView(Protocol):
     """What an engine counts since it was made, by name, and what it holds now."""
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """``events`` by type, ``rejects`` by reason, ``decisions`` and ``changes`` by surface.
+        """``events`` by type, ``rejects`` by reason, ``decisions``, ``changes`` and ``faults`` by surface.
 
         ``duplicates``, ``repeats`` and ``unknown_rows`` have one entry of any name.
         """
@@ -67,6 +75,7 @@ COUNTED: Mapping[str, Metric] = {
     "unknown_rows": c.UNKNOWN_ROWS,
     "decisions": c.DECISIONS,
     "changes": c.CHANGES,
+    "faults": c.FAULTS,
 }
 
 

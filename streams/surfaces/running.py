@@ -62,10 +62,11 @@ class Surfaces:
                 module, _, kind = place.partition(":")
                 self.surfaces[name] = getattr(importlib.import_module(module), kind)(self.context)
         state.surfaces = self
-        self._reactions: list[list[tuple[Surface, Reaction]]] = [[] for _ in MomentKind]
+        self.reactions: list[list[tuple[Surface, Reaction]]] = [[] for _ in MomentKind]
+        """Who reacts to each kind of moment, in order."""
         for surface in self.surfaces.values():
             for moment_kind, reaction in surface.reactions().items():
-                self._reactions[moment_kind].append((surface, reaction))
+                self.reactions[moment_kind].append((surface, reaction))
 
     @property
     def listening(self) -> bool:
@@ -76,7 +77,7 @@ class Surfaces:
         """React to ``moments`` (the fields of ``Moment`` as tuples), which belong to ``stretch``."""
         if not moments:
             return
-        context, reactions = self.context, self._reactions
+        context, reactions = self.context, self.reactions
         context.stretch = stretch
         for fields in moments:
             moment = Moment._make(fields)
