@@ -77,7 +77,11 @@ TASTE = np.dtype(
         ("art_policy", "u1", (ART_CHOICES,)),  # 1 + number of the shadow policy that was asked, 0 is none
         ("art_propensity", "f4", (ART_CHOICES,)),
         ("art_shadow", "u2", (ART_CHOICES,)),  # the shadow's chance for this image, in units of 1/65535
-        ("art_q", "u2", (ART_CHOICES,)),  # reward expected of this image, and of the shadow's choice; same units
+        (
+            "art_q",
+            "u2",
+            (ART_CHOICES,),
+        ),  # reward expected of this image, and of the shadow's choice; same units
         ("art_shadow_q", "u2", (ART_CHOICES,)),
         ("art_x", "i2", (ART_CHOICES, ART_FEATURES)),
         # trailers
@@ -105,8 +109,10 @@ TASTE = np.dtype(
         ("exp_before_ts", "i8"),
         # categories
         ("cat_version", "u4"),
+        ("cat_arm", "u4"),  # stands for the experiment and arm of the last decision, 0 is none
         ("cat_shown", "i1", (CATEGORIES,)),  # 1 + tag
-        ("cat_dwell", "f4", (MAX_TAGS,)),  # decayed minutes of browsing by tag; as of cat_ts
+        ("cat_browsed", "i1", (CATEGORIES,)),  # 1 + tag: those looked at most ...
+        ("cat_minutes", "f4", (CATEGORIES,)),  # ... for how long, decayed; as of cat_ts
         ("cat_ts", "i8"),
     ],
     align=True,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from streams import topics
 from streams.events.rekeyed import TITLE_STATS, TitleStats
 from streams.settings import Settings
+from streams.state.shared_models import SharedModels
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,9 @@ class Shared:
 
     def __init__(self, settings: Settings) -> None:
         self.titles = SharedTitles()
+        self.models = SharedModels()
+        self.experiments: dict[str, dict[str, Any]] = {}
+        """The last ``experiment-results`` record of every experiment."""
         self.rejected = 0
         """Records that could not be read: logged, counted, and what was known before stays."""
         self._settings = settings
@@ -72,6 +77,13 @@ class Shared:
         try:
             if topic == topics.TITLE_STATS:
                 self.titles.put(key.decode(), value)
+            elif topic == self._settings.models_topic:
+                self.models.put(key.decode(), value)
+            elif topic == topics.EXPERIMENT_RESULTS:
+                if value is None:
+                    self.experiments.pop(key.decode(), None)
+                else:
+                    self.experiments[key.decode()] = dict(msgspec.json.decode(value))
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
             self.rejected += 1
             log.warning("%s: record of key %r is not taken: %s", topic, key[:100], error)
