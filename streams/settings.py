@@ -89,6 +89,24 @@ class Settings:
     demand_regions: int = 64
     """Regions with a demand of their own per partition; later ones share ``other``."""
 
+    artwork_policy: str = "thompson"
+    """How images are chosen: ``thompson``, ``greedy``, ``no_context``, ``wide`` or ``uniform``
+    (``decisions.artwork``)."""
+    artwork_shadow: str = "greedy"
+    """Another of these, whose value is estimated from the choices made. Empty: none."""
+    artwork_uniform: float = 0.02
+    """Share of image choices made alike among all images, whatever is known: for unbiased evaluation."""
+    trailer_policy: str = "thompson"
+    """How trailers are chosen: ``thompson``, ``greedy`` or ``uniform`` (``decisions.trailers``)."""
+    trailer_shadow: str = "greedy"
+    """Another of these, whose value is estimated from the choices made. Empty: none."""
+    trailer_uniform: float = 0.05
+    """Share of trailer choices made alike among all that could be offered."""
+    trailer_hazard: float = 0.35
+    """A trailer is offered when the churn probability has risen to this, or into a higher band."""
+    trailers_per_week: int = 2
+    """Trailers offered to a profile within any 7 days, at most (up to 3)."""
+
     # --- learning
     # ------------------------------------------------------------------------------------------------
     quality_model: str = "models.quality:pipeline"

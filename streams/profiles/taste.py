@@ -66,6 +66,7 @@ TASTE = np.dtype(
         # artwork: the choices that stand. Times in seconds since the epoch: that is enough, and half as much
         ("art_version", "u4"),
         ("art_draws", "u4"),
+        ("art_whom", "u1"),  # 1 + for whom the choices were made: other settings make them anew
         ("art_device", "u1"),  # the device type that was said last
         ("art_title", "i4", (ART_CHOICES,)),  # 1 + slot, 0 is free
         ("art_image", "u4", (ART_CHOICES,)),  # as in TITLE_TASTE's art_id
