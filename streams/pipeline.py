@@ -122,7 +122,7 @@ class PartitionEngine:
         if stream_ts and elapsed > 0:
             swept = int(self.state.table["sweep_ts"][0])
             due = let_time_pass(self.state.table[0], stream_ts + elapsed)
-            if int(self.state.table["sweep_ts"][0]) != swept:
+            if swept and int(self.state.table["sweep_ts"][0]) != swept:
                 note(self._noted, ON_TIME, -1, -1, stream_ts + elapsed, 0, 0, -1, -1, 0.0)
                 due = due or self.surfaces.listening
             if due:
@@ -161,8 +161,14 @@ class PartitionEngine:
                 cursor, self.stats.events, self._noted,
             )  # fmt: skip
             if why in (LEARN_QUALITY, LEARN_CHURN):
-                (state.quality if why == LEARN_QUALITY else state.churn).learn()
+                learner = state.quality if why == LEARN_QUALITY else state.churn
+                learner.learn()
                 models = state.models()
+                if self.surfaces.sharing.learned(learner):
+                    self._empty_outbox(
+                        stretch
+                    )  # what surfaces tell of their models comes before, as in the log
+                    self.surfaces.sharing.tell(learner)
             elif why == ASK_QUALITY:
                 asked = int(cursor[Cursor.ASKED])
                 scratch.answer[:asked] = state.quality.predict(scratch.ask[:asked])

@@ -10,7 +10,7 @@ import heapq
 import importlib
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from streams.emit.outgoing import Outgoing, Stretch
 from streams.errors import ConfigurationError
@@ -18,7 +18,9 @@ from streams.profiles.moments import Moment, MomentKind
 from streams.settings import Settings
 from streams.state.partition_state import PartitionState
 from streams.state.shared import Shared
+from streams.state.sharing import ModelSharing
 from streams.stats import EngineStats
+from streams.surfaces.policies import Policies
 from streams.surfaces.surface import Reaction, Surface, SurfaceContext
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,13 @@ LOGGED_FAULTS = 5
 """Faults of one surface that are logged with their traceback; the metric counts all."""
 
 
+class Saved(Protocol):
+    """What a checkpoint keeps beside profiles and titles."""
+
+    def dump(self) -> Any: ...
+    def load(self, dumped: Any) -> None: ...
+
+
 class Surfaces:
     """The surfaces of one partition that are switched on."""
 
@@ -50,7 +59,12 @@ class Surfaces:
         shared: Shared,
         partition: int,
     ) -> None:
-        self.context = SurfaceContext(settings, state, outgoing, stats, shared, partition)
+        self.sharing = ModelSharing(partition, settings, state, shared, outgoing.put)
+        """The partition's models among those of all."""
+        self.policies = Policies(partition, settings, outgoing.put)
+        """What other policies would have earned."""
+        self.context = SurfaceContext(settings, state, outgoing, stats, shared, partition, self.sharing)
+        self.context.policy_listeners.append(self.policies.add)
         self.surfaces: dict[str, Surface] = {}
         for name in settings.surfaces_on:
             if name not in SURFACES:
@@ -104,8 +118,8 @@ class Surfaces:
         while waking and waking[0][0] <= now.ts:
             _, slot, name = heapq.heappop(waking)
             surface = self.surfaces.get(name)
-            if surface is None or slot >= len(state.profiles.names) or state.profiles.names[slot] is None:
-                continue  # erased since
+            if surface is None:
+                continue  # switched off since
             since = int(state.tastes.records["wake_offset"][slot])
             moment = now._replace(slot=slot, topic=0, offset=since)
             try:
@@ -129,6 +143,7 @@ class Surfaces:
 
     def follow_shared(self) -> None:
         """A batch is about to begin: take over what other partitions have told."""
+        self.sharing.follow()
         for surface in self.surfaces.values():
             try:
                 surface.follow_shared()
@@ -139,6 +154,11 @@ class Surfaces:
 
     def forget(self, slot: int) -> None:
         """The profile in ``slot`` is erased."""
+        context = self.context
+        # At once, not when they are due: by then the slot may be another's, sooner or later as batches fall.
+        if any(entry[1] == slot for entry in context.waking):
+            context.waking = [entry for entry in context.waking if entry[1] != slot]
+            heapq.heapify(context.waking)
         for surface in self.surfaces.values():
             try:
                 surface.forget(slot)
@@ -151,12 +171,18 @@ class Surfaces:
             surface.restored()
 
     def dump(self) -> dict[str, Any]:
-        """The small state of every surface."""
-        return {name: surface.dump() for name, surface in self.surfaces.items()}
+        """The small state of every surface, and of what they have in common."""
+        small = {name: surface.dump() for name, surface in self.surfaces.items()}
+        for name, common in (("sharing", self.sharing), ("policies", self.policies)):
+            dumped = common.dump()
+            if dumped is not None:
+                small[name] = dumped
+        return small
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Go on from a checkpoint; what does not fit starts anew, and says so."""
-        for name, surface in self.surfaces.items():
+        parts: dict[str, Saved] = {**self.surfaces, "sharing": self.sharing, "policies": self.policies}
+        for name, surface in parts.items():
             if name not in dumped:
                 continue
             try:

@@ -24,6 +24,7 @@ from streams.profiles.moments import Moment
 from streams.settings import Settings
 from streams.state.partition_state import PartitionState
 from streams.state.shared import Shared
+from streams.state.sharing import ModelSharing
 from streams.stats import EngineStats
 
 Reaction = Callable[[Moment], None]
@@ -76,7 +77,10 @@ class SurfaceContext:
         stats: EngineStats,
         shared: Shared,
         partition: int,
+        sharing: ModelSharing,
     ) -> None:
+        self.sharing = sharing
+        """Register a model there (``register``) to have it mixed with the other partitions'."""
         self.partition = partition
         """The number of the partition: the source of what it tells others."""
         self.settings = settings
