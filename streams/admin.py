@@ -1,9 +1,9 @@
 """Creates the topics of the contract and checks those that are there against it.
 
 What must hold and why: every topic has the same number of partitions, because output and state of an input
-partition go to the partition of the same number; compacted topics are only compacted (a changelog that is
-also deleted by age forgets profiles); input topics are never compacted (a profile's events would overwrite
-each other).
+partition go to the partition of the same number, and re-keyed records to that of their key's owner;
+compacted topics are only compacted (a changelog that is also deleted by age forgets profiles); input topics
+are never compacted (a profile's events would overwrite each other).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from streams.topics import Topic
 FOREVER_MS = -1
 INPUT_RETENTION_MS = 7 * DAY_MS
 """A worker may be down for a week and lose nothing."""
+TALLY_RETENTION_MS = 2 * DAY_MS
+"""A tally is a whole sum, and the next one says it again: one that nobody read in time is no loss."""
 DEAD_LETTER_RETENTION_MS = 30 * DAY_MS
 """People read dead letters, and people go on holiday."""
 KAFKA_MAX_MESSAGE_BYTES = 1_048_588
@@ -77,8 +79,11 @@ def configs_of(topic: Topic, settings: Settings, input_retention_ms: int) -> dic
     """The broker-side configuration with which a topic is created. Times in ms; -1 keeps records for ever."""
     configs = {"cleanup.policy": "compact" if topic.compacted else "delete"}
     if not topic.compacted:
-        kept = DEAD_LETTER_RETENTION_MS if topic.name == topics.DEAD_LETTERS else input_retention_ms
-        configs["retention.ms"] = str(kept)
+        kept = {
+            topics.DEAD_LETTERS: DEAD_LETTER_RETENTION_MS,
+            settings.tallies_topic: TALLY_RETENTION_MS,
+        }
+        configs["retention.ms"] = str(kept.get(topic.name, input_retention_ms))
     if topic.name == topics.DEAD_LETTERS:
         configs["max.message.bytes"] = str(DEAD_LETTER_MAX_BYTES)
     if settings.replication >= 3:

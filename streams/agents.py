@@ -87,14 +87,16 @@ class Assignment:
     def assign(self, assigned: Iterable[Any]) -> None:
         """Begin to open every partition number of ``assigned`` (topic, partition) pairs that is not open yet.
 
-        Raises ``InvariantError`` when a partition number of one input came without that of the others,
+        Raises ``InvariantError`` when a partition number of one topic came without that of the others,
         ``ConfigurationError`` when there are more than the settings say.
         """
-        numbers = {topic: {tp.partition for tp in assigned if tp.topic == topic} for topic in topics.INPUTS}
-        mine = numbers[topics.INPUTS[0]]
+        owned = topics.owned(self._settings)
+        numbers = {topic: {tp.partition for tp in assigned if tp.topic == topic} for topic in owned}
+        mine = numbers[owned[0]]
         if any(others != mine for others in numbers.values()):
             raise InvariantError(
-                f"inputs were split among workers, or have not the same partitions: {numbers}"
+                f"the topics that a partition owns were split among workers, or have not the same partitions "
+                f"(a worker of an older program in the group splits them too): {numbers}"
             )
         if mine and max(mine) >= self._settings.partitions:
             raise ConfigurationError(

@@ -90,7 +90,7 @@ class FlywheelApp(faust.App):
         )
         self.watch = Watch(settings, self._saved, lambda: self.rebalancing, observer)
         inputs = self.topic(
-            *topics.INPUTS, schema=BatchSchema(), acks=False
+            *topics.owned(settings), schema=BatchSchema(), acks=False
         )  # acks: Faust keeps no offsets of them
         self.agent(inputs, name="feed", concurrency=1)(self.assignment.feed)
         self.on_partitions_assigned.connect(self._on_assigned)
@@ -142,7 +142,7 @@ class FlywheelApp(faust.App):
             self.fail(error)
 
     async def _on_revoked(self, _app: Any, revoked: set[Any], **_: Any) -> None:
-        numbers = {tp.partition for tp in revoked if tp.topic in topics.INPUTS}
+        numbers = {tp.partition for tp in revoked if topics.is_owned(tp.topic)}
         if not numbers:
             return
         try:

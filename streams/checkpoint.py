@@ -127,6 +127,10 @@ class AtLeastOnceCheckpoint:
 
     A crash in between repeats the events since the last checkpoint; a profile's row knows the offset it has
     applied and skips them. A worker that was given up on is not fenced: only its positions are refused.
+
+    Re-keyed records are outputs like others, so a crash between 1 and 2 writes them again. A tally is an absolute
+    sum with a number: the repeat is dropped. An increment of a title is counted twice by the title's owner;
+    those decayed statistics are a little too high then, for as long as they remember.
     """
 
     guarantee = "at_least_once"

@@ -1,4 +1,4 @@
-"""One input partition number at work: its engine, its position in every input topic, and its checkpoints.
+"""One partition number at work: its engine, its position in every topic it owns, and its checkpoints.
 
 Responsible for the position invariant (a batch is applied only where the last one ended) and for pacing:
 applying is plain computing and never waits for a broker, while a task of the partition's own closes one
@@ -58,7 +58,7 @@ class Observer:
 
 
 class Partition:
-    """The state of one input partition and where it stands. Not thread safe: lives in the worker's loop."""
+    """The state of one partition number and where it stands. Not thread safe: lives in the worker's loop."""
 
     def __init__(
         self,
@@ -71,9 +71,9 @@ class Partition:
         self.number = number
         self.engine = engine
         self.next: dict[str, int] = {}
-        """Per input topic, the log position of the next record to apply."""
+        """Per owned topic, the log position of the next record to apply."""
         self.saved: dict[str, int] = {}
-        """Per input topic, the position that the last checkpoint committed."""
+        """Per owned topic, the position that the last checkpoint committed."""
         self.failure: CheckpointError | None = None
         self._checkpoint = checkpoint
         self._settings = settings

@@ -4,7 +4,7 @@ The order is what makes it right:
 
 1. Fence (``checkpoint.open``): whoever held the partition can no longer write, and its last transaction has
    ended.
-2. Take the committed input offsets as positions, and check that they lie within the input logs.
+2. Take the committed offsets of the owned topics as positions, and check that they lie within their logs.
 3. Read the changelog partition from its beginning to its last stable offset, committed records only.
 4. Check that the reading reached the end.
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -88,12 +88,13 @@ async def recover(settings: Settings, partition: int, engine: Engine, checkpoint
             try:
                 await consumer.start()
                 known = await consumer.topics()
-                missing = [topic for topic in (*topics.INPUTS, settings.state_topic) if topic not in known]
+                owned = topics.owned(settings)
+                missing = [topic for topic in (*owned, settings.state_topic) if topic not in known]
                 if missing:
                     raise ConfigurationError(
                         f"missing topics: {', '.join(missing)}; create them with `flywheel topics`"
                     )
-                positions, lost = await _positions(consumer, partition, checkpoint.guarantee)  # 2
+                positions, lost = await _positions(consumer, owned, partition, checkpoint.guarantee)  # 2
                 records = await _restore(consumer, settings, partition, engine, progress)  # 3, 4
             finally:
                 await consumer.stop()
@@ -134,9 +135,9 @@ async def _restore(
 
 
 async def _positions(
-    consumer: AIOKafkaConsumer, partition: int, guarantee: str
+    consumer: AIOKafkaConsumer, owned: Iterable[str], partition: int, guarantee: str
 ) -> tuple[dict[str, int], dict[str, int]]:
-    inputs = [TopicPartition(topic, partition) for topic in topics.INPUTS]
+    inputs = [TopicPartition(topic, partition) for topic in owned]
     beginnings = await consumer.beginning_offsets(inputs)
     ends = await consumer.end_offsets(inputs)
     positions: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 Responsible for what the worker's loop sees of it: the consumer that places and rewinds partitions and turns
 batches into messages, the schema that hands them to the agent as they are. Everything else of Faust's
-transport stays as it is, and topics that are no inputs pass as usual. The fetching itself is in ``fetching``,
+transport stays as it is, and topics that no partition owns pass as usual. The fetching itself is in ``fetching``,
 in a thread of its own, and asked through ``_in_thread``.
 """
 
@@ -36,7 +36,7 @@ class BatchSchema(Schema):
 
 
 class ReadOffsets(dict[TP, int | None]):
-    """Faust's note of what it has read: none for inputs.
+    """Faust's note of what it has read: none for what a partition owns.
 
     Faust silently drops a message below it; whether a batch counts, the partition's position says.
     """
@@ -45,7 +45,7 @@ class ReadOffsets(dict[TP, int | None]):
         return None
 
     def __setitem__(self, tp: TP, offset: int | None) -> None:
-        if tp.topic not in topics.INPUTS:
+        if not topics.is_owned(tp.topic):
             super().__setitem__(tp, offset)
 
     def update(self, other: Any = (), /, **_: Any) -> None:
@@ -54,7 +54,7 @@ class ReadOffsets(dict[TP, int | None]):
 
 
 class Consumer(driver.Consumer):
-    """Faust's consumer with batches for the inputs, and the worker's side of placing them."""
+    """Faust's consumer with batches for the owned topics, and the worker's side of placing them."""
 
     _thread: FetchThread
 
@@ -81,11 +81,9 @@ class Consumer(driver.Consumer):
         await self._in_thread(self._thread.place(placed, {tp: self._rewinds[tp] for tp in placed}))
 
     async def withdraw(self, partitions: Iterable[int]) -> None:
-        """Fetch these partition numbers of the inputs no more."""
-        numbers = list(partitions)
-        await self._in_thread(
-            self._thread.withdraw([TopicPartition(topic, p) for topic in topics.INPUTS for p in numbers])
-        )
+        """Fetch these partition numbers of the owned topics no more."""
+        numbers = set(partitions)
+        await self._in_thread(self._thread.withdraw([tp for tp in self._rewinds if tp.partition in numbers]))
 
     async def commit_positions(self, partition: int, positions: Mapping[str, int]) -> None:
         """Commit input positions outside of a transaction (at least once). Raises ``BrokerError`` when
@@ -118,7 +116,7 @@ class Consumer(driver.Consumer):
     def on_buffer_full(self, tp: TP) -> None:
         # Faust stops fetching a partition whose buffer is nearly full, and with every partition stopped it
         # sleeps for a second. The full buffer itself holds the fetcher back, and just as long as it is full.
-        if tp.topic not in topics.INPUTS:
+        if not topics.is_owned(tp.topic):
             super().on_buffer_full(tp)
 
     def verify_event_path(self, now: float, tp: TP) -> None:

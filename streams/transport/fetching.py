@@ -1,4 +1,4 @@
-"""Faust's consumer thread, fetching input partitions by cursors of its own: the lower half of the transport.
+"""Faust's consumer thread, fetching owned partitions by cursors of its own: the lower half of the transport.
 
 Responsible for: reading committed records in big batches, and for the log positions that each batch covers.
 
@@ -46,7 +46,7 @@ class FetchedBatch(RecordBatch):
 
 
 class FetchThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, which fetches input partitions by their cursors."""
+    """Faust's consumer thread, which fetches owned partitions by their cursors."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,7 +95,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):
         others = [
             TopicPartition(*tp)
             for tp in active_partitions
-            if tp.topic not in topics.INPUTS and tp in assigned
+            if not topics.is_owned(tp.topic) and tp in assigned
         ]
         if not placed and not others:
             await asyncio.sleep(UNPLACED_PAUSE_S)
@@ -153,13 +153,13 @@ class FetchThread(driver.AIOKafkaConsumerThread):
             for tp, offset in beginnings.items()
         }
 
-    # --- Faust's own positioning leaves inputs alone -------------------------------------------------------
+    # --- Faust's own positioning leaves owned topics alone -------------------------------------------------
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return {}
 
     def seek(self, partition: TP, offset: int) -> None:
-        if partition.topic not in topics.INPUTS:
+        if not topics.is_owned(partition.topic):
             super().seek(partition, offset)
 
     def highwater(self, tp: TP) -> int:
@@ -170,7 +170,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
-        # Range, per topic: with equal partition counts, partition p of every input is at one worker. Faust
+        # Range, per topic: with equal partition counts, partition p of every owned topic is at one worker. Faust
         # would take round-robin over all partitions of all topics here, which gives p of one topic to another
         # worker.
         self._assignor = RangePartitionAssignor

@@ -111,10 +111,15 @@ class Position:
         return dict(await self._consumer.end_offsets(self._logs))
 
     async def lag(self) -> int:
-        """Records that are written and not yet committed as read."""
+        """Records that are written and not yet committed as read.
+
+        A commit may write to another partition, so the ends are looked at again afterwards: 0 means that all
+        was read at one moment.
+        """
         ends = await self.ends()
         committed = await self.committed()
-        return sum(ends[log] - committed[log] for log in self._logs)
+        grown = sum((await self.ends()).values()) - sum(ends.values())
+        return sum(ends[log] - committed[log] for log in self._logs) + grown
 
     async def total(self) -> int:
         """The sum of committed offsets: it grows with every record that is done."""

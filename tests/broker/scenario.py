@@ -104,7 +104,7 @@ class Scenario:
         self._inputs = play.inputs(random.Random(self.seed), self.settings)
         self._tasks: list[asyncio.Task[None]] = []
         self._flow: asyncio.Task[None] | None = None
-        self._position = log.Position(self.settings, topics.INPUTS)
+        self._position = log.Position(self.settings, topics.owned(self.settings))
 
     async def __aenter__(self) -> Self:
         print(f"{self.play.name}: SCENARIO_SEED={self.seed} repeats this schedule")

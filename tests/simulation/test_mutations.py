@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from streams import checkpoint, recovery
+from streams import checkpoint, recovery, sending, topics
 from streams.checkpoint import AtLeastOnceCheckpoint, TransactionalCheckpoint
 from streams.engine import TopicWrites, Writes
 from streams.errors import CheckpointError
@@ -132,6 +132,37 @@ def state_outside_of_the_transaction(patch: Patch) -> None:
     patch.setattr(FakeProducer, "send_batch", beside)
 
 
+def signals_outside_of_the_transaction(patch: Patch) -> None:
+    """What goes to other partitions is produced beside the transaction."""
+    send_batch = FakeProducer.send_batch
+
+    async def beside(self: FakeProducer, batch: Any, topic: str, *, partition: int) -> Any:
+        if topic != topics.TITLE_SIGNALS:
+            return await send_batch(self, batch, topic, partition=partition)
+        name, self._id = self._id, None
+        try:
+            return await send_batch(self, batch, topic, partition=partition)
+        finally:
+            self._id = name
+
+    patch.setattr(FakeProducer, "send_batch", beside)
+
+
+def signals_to_their_writers_own_partition(patch: Patch) -> None:
+    """Re-keyed records stay where they were written."""
+    patch.setattr(sending, "by_partition", lambda records, own: {own: records})
+
+
+def signals_read_without_positions(patch: Patch) -> None:
+    """Only what producers write has a position; what the partitions write to each other is read anew."""
+    commit = TransactionalCheckpoint.commit
+
+    async def forgetful(self: TransactionalCheckpoint, writes: Writes, positions: Mapping[str, int]) -> None:
+        await commit(self, writes, {topic: positions[topic] for topic in topics.INPUTS})
+
+    patch.setattr(TransactionalCheckpoint, "commit", forgetful)
+
+
 def recovery_from_the_beginning(patch: Patch) -> None:
     """Recovery forgets the committed offsets."""
     positions = recovery._positions
@@ -164,6 +195,9 @@ def recovery_reads_nothing(patch: Patch) -> None:
         fenced_after_recovery,
         positions_ahead_of_the_drain,
         state_outside_of_the_transaction,
+        signals_outside_of_the_transaction,
+        signals_to_their_writers_own_partition,
+        signals_read_without_positions,
         recovery_from_the_beginning,
         recovery_reads_nothing,
     ],
@@ -204,13 +238,33 @@ def rows_forget_their_offsets(patch: Patch) -> None:
     def forgetful(self: CountingEngine, keys: list[bytes], values: list[bytes | None]) -> None:
         restore(self, keys, values)
         for row in self.rows.values():
-            row["offsets"] = dict.fromkeys(row["offsets"], -1)
+            if "offsets" in row:
+                row["offsets"] = dict.fromkeys(row["offsets"], -1)
+
+    patch.setattr(CountingEngine, "restore", forgetful)
+
+
+def titles_forget_their_offsets(patch: Patch) -> None:
+    """Without the offset in its row, a title counts again what comes again."""
+    restore = CountingEngine.restore
+
+    def forgetful(self: CountingEngine, keys: list[bytes], values: list[bytes | None]) -> None:
+        restore(self, keys, values)
+        for row in self.rows.values():
+            if "offset" in row:
+                row["offset"] = -1
 
     patch.setattr(CountingEngine, "restore", forgetful)
 
 
 @pytest.mark.parametrize(
-    "mutation", [positions_first, rejected_sends_are_shrugged_off, rows_forget_their_offsets]
+    "mutation",
+    [
+        positions_first,
+        rejected_sends_are_shrugged_off,
+        rows_forget_their_offsets,
+        titles_forget_their_offsets,
+    ],
 )
 def test_at_least_once_broken_is_seen(mutation: Callable[[Patch], None], monkeypatch: Patch) -> None:
     mutation(monkeypatch)

@@ -9,7 +9,8 @@ from zlib import crc32
 
 from streams import topics
 from streams.errors import RecoveryError
-from tests.simulation.counting_engine import BAD, MODEL, CountingEngine, rows_of
+from tests.simulation.counting_engine import BAD, MODEL, OWN_SUM, TALLY, TITLE, CountingEngine, rows_of
+from tests.simulation.signals import signal_differences
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -23,7 +24,7 @@ def differences(world: World) -> Iterator[str]:
             for topic in topics.INPUTS
             for slot in _committed(world, topic, number)
         ]
-        for topic in topics.INPUTS:
+        for topic in topics.owned(world.settings):
             if world.kafka.offsets.get((topic, number)) != world.kafka.end((topic, number)):
                 yield f"{topic}-{number} is committed at {world.kafka.offsets.get((topic, number))}"
         rows = rows_of(events)
@@ -31,22 +32,30 @@ def differences(world: World) -> Iterator[str]:
         yield from _state_differences(world, number, rows, events)
         yield from _output_differences(world, number, rows, events)
         yield from _dead_letter_differences(world, number, events)
+    yield from signal_differences(world)
 
 
 def _committed(world: World, topic: str, number: int) -> list[Any]:
     return world.kafka.read((topic, number), 0, 1 << 30)[0]
 
 
+def rebuilt(world: World, number: int) -> CountingEngine:
+    """The engine that a recovery would rebuild. Raises ``RecoveryError``."""
+    engine = world.new_engine(number)
+    changelog = _committed(world, world.settings.state_topic, number)
+    engine.restore([slot.key for slot in changelog], [slot.value for slot in changelog])
+    return engine
+
+
 def _state_differences(world: World, number: int, rows: dict[bytes, Any], events: list[Any]) -> Iterator[str]:
     # What recovery would rebuild is what counts, so the engine itself reads the changelog.
-    engine = CountingEngine(world.settings.state_topic, once=world.chances.exactly_once)
-    changelog = _committed(world, world.settings.state_topic, number)
     try:
-        engine.restore([slot.key for slot in changelog], [slot.value for slot in changelog])
+        engine = rebuilt(world, number)
     except RecoveryError as error:
         yield f"the changelog of partition {number} cannot be read: {error}"
         return
-    for key in rows.keys() | engine.rows.keys():
+    profiles = {key for key in engine.rows if not key.startswith((TITLE, OWN_SUM, TALLY))}
+    for key in rows.keys() | profiles:
         if rows.get(key) != engine.rows.get(key):
             yield f"state of {key!r}: {engine.rows.get(key)} instead of {rows.get(key)}"
     good = [value for *_, value in events if value != BAD]

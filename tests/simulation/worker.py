@@ -132,7 +132,7 @@ class SimulatedWorker:
         self._watch = asyncio.create_task(self._look())
 
     def _engine(self, number: int) -> CountingEngine:
-        return CountingEngine(self._settings.state_topic, once=self._world.chances.exactly_once)
+        return self._world.new_engine(number)
 
     def _checkpoint(self, number: int) -> Checkpoint:
         if self._world.chances.exactly_once:
@@ -165,7 +165,9 @@ class SimulatedWorker:
                     for topic, position in partition.saved.items()
                 }
                 progress.look(
-                    saved, await self.link.ask(lambda s=saved: {log: kafka.end(log) for log in s}), clock()
+                    saved,
+                    await self.link.ask(lambda s=saved: {log: kafka.stable_end(log) for log in s}),
+                    clock(),
                 )
         except StalledError as error:
             self._fail(error)
@@ -180,7 +182,7 @@ class SimulatedWorker:
     def assign(self) -> None:
         numbers = range(self._world.partitions)
         self.assignment.assign(
-            [TopicPartition(topic, number) for topic in topics.INPUTS for number in numbers]
+            [TopicPartition(topic, number) for topic in topics.owned(self._settings) for number in numbers]
         )
 
     async def leave(self) -> None:

@@ -24,7 +24,7 @@ from streams.settings import Settings, load
 from tests.simulation import virtual_time
 from tests.simulation.chances import Chances, Counts, chances_of
 from tests.simulation.clients import FakeConsumer, FakeProducer, Link
-from tests.simulation.counting_engine import BAD
+from tests.simulation.counting_engine import BAD, CountingEngine
 from tests.simulation.fake_kafka import FakeKafka, Log
 from tests.simulation.verdict import differences
 from tests.simulation.worker import SimulatedWorker
@@ -57,6 +57,14 @@ class World:
     @property
     def inputs(self) -> list[Log]:
         return [(topic, number) for topic in topics.INPUTS for number in range(self.partitions)]
+
+    @property
+    def owned(self) -> list[Log]:
+        """The inputs and what the partitions write to each other."""
+        return [(topic, number) for topic in topics.owned(self.settings) for number in range(self.partitions)]
+
+    def new_engine(self, number: int) -> CountingEngine:
+        return CountingEngine(self.settings, number, self.partitions, once=self.chances.exactly_once)
 
     async def run(self) -> None:
         """Workers one after the other until all input is committed and the last one has left in order."""
@@ -140,7 +148,7 @@ class World:
             await asyncio.sleep(CALM_POLL_S)
 
     def _behind(self) -> bool:
-        return any(self.kafka.offsets.get(log, 0) < self.kafka.end(log) for log in self.inputs)
+        return any(self.kafka.offsets.get(log, 0) < self.kafka.end(log) for log in self.owned)
 
 
 def simulate(

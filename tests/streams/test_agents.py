@@ -23,7 +23,8 @@ from streams.transport.batch import RecordBatch
 from streams.transport.batching import FetchedBatch
 
 VIEWING, SUBSCRIPTION = topics.INPUTS
-ASSIGNED = {TP(topic, 0) for topic in topics.INPUTS}
+OWNED = topics.owned(load({}))
+ASSIGNED = {TP(topic, 0) for topic in OWNED}
 
 
 class Fetched:
@@ -92,11 +93,11 @@ class Places:
 
 
 class Story:
-    """One worker with partition 0 open at position 10 of both inputs."""
+    """One worker with partition 0 open at position 10 of every owned topic."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, recover: Any = None) -> None:
         async def recovered(*_: Any) -> Recovered:
-            return Recovered(dict.fromkeys(topics.INPUTS, 10), 0, {})
+            return Recovered(dict.fromkeys(OWNED, 10), 0, {})
 
         monkeypatch.setattr(agents, "recover", recover or recovered)
         self.engine, self.shelf, self.places, self.failures = (
@@ -128,7 +129,7 @@ def test_batches_fetched_before_the_last_placing_are_dropped(monkeypatch: pytest
         await story.work.take(batch(50, 60, rewinds=0))
         await story.work.take(batch(10, 13, rewinds=1))
         assert story.engine.seen == [10, 11, 12]
-        assert story.places.placed == [dict.fromkeys(topics.INPUTS, 10)]
+        assert story.places.placed == [dict.fromkeys(OWNED, 10)]
         await story.work.release()
         assert story.shelf.closed
 
@@ -240,14 +241,16 @@ def test_a_revocation_during_recovery_cancels_it_and_closes(monkeypatch: pytest.
 def test_more_partitions_than_the_settings_say_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         with pytest.raises(ConfigurationError, match="at least 8 partitions, but FLYWHEEL_PARTITIONS is 4"):
-            Story(monkeypatch).work.assign({TopicPartition(topic, 7) for topic in topics.INPUTS})
+            Story(monkeypatch).work.assign({TopicPartition(topic, 7) for topic in OWNED})
 
     asyncio.run(run())
 
 
-def test_inputs_split_among_workers_are_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_owned_topics_split_among_workers_are_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         with pytest.raises(InvariantError, match="split among workers"):
             Story(monkeypatch).work.assign({TopicPartition(VIEWING, 0), TopicPartition(SUBSCRIPTION, 1)})
+        with pytest.raises(InvariantError, match="split among workers"):
+            Story(monkeypatch).work.assign({TopicPartition(topic, 0) for topic in topics.INPUTS})
 
     asyncio.run(run())

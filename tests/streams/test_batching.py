@@ -19,6 +19,7 @@ from faust import transport
 from faust.types import TP
 
 from streams import topics
+from streams.settings import load
 from streams.transport.batching import Consumer, FetchedBatch, FetchThread, ReadOffsets, Transport
 
 INPUT = TopicPartition(topics.VIEWING_EVENTS, 0)
@@ -214,14 +215,15 @@ def test_faust_finds_the_transport_by_its_entry_point() -> None:
     assert found.Consumer is Consumer
 
 
-def test_a_partition_number_of_all_inputs_goes_to_one_worker() -> None:
+def test_a_partition_number_of_all_owned_topics_goes_to_one_worker() -> None:
     cluster = SimpleNamespace(partitions_for_topic=lambda topic: set(range(7)))
-    members = {f"w{n}": ConsumerProtocolMemberMetadata(0, list(topics.INPUTS), b"") for n in range(3)}
+    owned = topics.owned(load({}))
+    members = {f"w{n}": ConsumerProtocolMemberMetadata(0, list(owned), b"") for n in range(3)}
     assigned = RangePartitionAssignor.assign(cluster, members)
     numbers = []
     for assignment in assigned.values():
         per_topic = [set(partitions) for _, partitions in assignment.assignment]
-        assert len(per_topic) == len(topics.INPUTS) and all(found == per_topic[0] for found in per_topic)
+        assert len(per_topic) == len(owned) and all(found == per_topic[0] for found in per_topic)
         numbers += sorted(per_topic[0])
     assert sorted(numbers) == list(range(7))
 

@@ -128,6 +128,7 @@ def commit_with(
     notes: Notes,
     monkeypatch: pytest.MonkeyPatch,
     make: Callable[[Settings], Checkpoint] = lambda settings: TransactionalCheckpoint(settings, 2),
+    writes: Writes | None = None,
 ) -> None:
     monkeypatch.setattr(checkpoints, "AIOKafkaProducer", lambda **_: notes)
 
@@ -135,7 +136,7 @@ def commit_with(
         checkpoint = make(load({}))
         await checkpoint.open()
         try:
-            await checkpoint.commit(writes_of(3), POSITIONS)
+            await checkpoint.commit(writes or writes_of(3), POSITIONS)
         finally:
             await checkpoint.close()
 
@@ -190,6 +191,30 @@ def test_a_rejected_size_says_what_to_change(monkeypatch: pytest.MonkeyPatch) ->
         CheckpointError, match=r"row-order-2 as too large.*raise max\.message\.bytes of row-order"
     ):
         commit_with(Notes("write row-order-2", MessageSizeTooLargeError()), monkeypatch)
+
+
+def test_records_go_to_the_partition_they_name_or_to_their_writers_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signals = TopicWrites(
+        keys=[b"a", b"b", b"c", b"d"],
+        values=[b"1", b"2", None, b"4"],
+        headers=[[("h", b"a")], [], [], [("h", b"d")]],
+        partitions=[3, 0, 3, 0],
+    )
+    parts = sending.by_partition(signals, own=2)
+    assert {number: (part.keys, part.values, part.headers) for number, part in parts.items()} == {
+        3: ([b"a", b"c"], [b"1", None], [[("h", b"a")], []]),
+        0: ([b"b", b"d"], [b"2", b"4"], [[], [("h", b"d")]]),
+    }
+    own = TopicWrites([b"a"], [b"1"])
+    assert sending.by_partition(own, own=2) == {2: own}
+    notes = Notes()
+    writes = writes_of(3)
+    writes.topics[topics.TITLE_SIGNALS] = signals
+    commit_with(notes, monkeypatch, writes=writes)
+    written = [step for step in notes.steps if step.startswith("write")]
+    assert written == ["write row-order-2", "write title-signals-3", "write title-signals-0"]
 
 
 def test_at_least_once_commits_positions_after_the_writes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from streams.transport.batch import RecordBatch
 pytestmark = pytest.mark.kafka
 
 VIEWING, SUBSCRIPTION = topics.INPUTS
+UNREAD = {topics.TITLE_SIGNALS: 0, "recovery-tallies": 0}
+"""Positions in what the partitions write to each other, of which there is nothing here."""
 
 
 class Restored:
@@ -59,7 +61,7 @@ async def prepare(settings: Settings, inputs: int = 0, *, state_topic: bool = Tr
     """Create the topics, with ``inputs`` records in each input."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
     await admin.start()
-    names = [*topics.INPUTS, *([settings.state_topic] if state_topic else [])]
+    names = [*topics.owned(settings), *([settings.state_topic] if state_topic else [])]
     await admin.create_topics([NewTopic(name, 2, 1) for name in names])
     await admin.close()
     producer = AIOKafkaProducer(bootstrap_servers=settings.brokers)
@@ -93,7 +95,7 @@ def test_an_empty_partition_begins_at_the_logs_beginning(kafka: Any) -> None:
         checkpoint = TransactionalCheckpoint(settings, 1)
         recovered = await recover(settings, 1, engine, checkpoint)
         await checkpoint.close()
-        assert recovered.positions == {VIEWING: 0, SUBSCRIPTION: 0}
+        assert recovered.positions == {VIEWING: 0, SUBSCRIPTION: 0, **UNREAD}
         assert (recovered.records, recovered.lost, engine.complete) == (0, {}, True)
 
     asyncio.run(story())
@@ -111,7 +113,7 @@ def test_state_and_positions_come_back_and_the_predecessor_is_fenced(kafka: Any)
         )
         second = TransactionalCheckpoint(settings, 1)
         recovered = await recover(settings, 1, engine, second)
-        assert recovered.positions == {VIEWING: 7, SUBSCRIPTION: 2}
+        assert recovered.positions == {VIEWING: 7, SUBSCRIPTION: 2, **UNREAD}
         assert recovered.records == engine.records == 30_002
         assert engine.state == {**state, b"p0": b"new", b"p1": None}
         with pytest.raises(FencedError):
@@ -134,7 +136,7 @@ def test_what_a_dead_worker_left_open_is_not_seen_and_not_waited_for(kafka: Any)
         second = TransactionalCheckpoint(settings, 1)
         recovered = await recover(settings, 1, engine, second)
         assert engine.state == {b"p": b"committed"}
-        assert recovered.positions == {VIEWING: 4, SUBSCRIPTION: 0}
+        assert recovered.positions == {VIEWING: 4, SUBSCRIPTION: 0, **UNREAD}
         await first.close()
         await second.close()
 
@@ -178,7 +180,7 @@ def test_deleted_input_is_counted_and_recovery_goes_on_behind_it(kafka: Any) -> 
         checkpoint = TransactionalCheckpoint(settings, 1)
         recovered = await recover(settings, 1, Restored(), checkpoint)
         await checkpoint.close()
-        assert recovered.positions == {VIEWING: 6, SUBSCRIPTION: 3}
+        assert recovered.positions == {VIEWING: 6, SUBSCRIPTION: 3, **UNREAD}
         assert recovered.lost == {VIEWING: 4}
 
     asyncio.run(story())
