@@ -33,7 +33,11 @@ NEIGHBOURS = 40
 ART_CHOICES = 16
 """Images chosen that a profile's record remembers."""
 ART_FEATURES = 6
-TRAILERS_SEEN = 16
+TRAILERS_SEEN = 32
+"""Trailers remembered as viewed: none of these is offered again."""
+TRAILER_OFFERS = 3
+"""Offers of a trailer whose outcome is waited for at once; a week's cap cannot be higher."""
+TRAILER_FEATURES = 6
 EXPERIMENTS = 4
 """Experiments that a profile can be in at once: one a layer."""
 CATEGORIES = 8
@@ -85,17 +89,22 @@ TASTE = np.dtype(
         ),  # reward expected of this image, and of the shadow's choice; same units
         ("art_shadow_q", "u2", (ART_CHOICES,)),
         ("art_x", "i2", (ART_CHOICES, ART_FEATURES)),
-        # trailers
+        # trailers: the last offers, in a ring (the newest at trailer_n - 1)
         ("trailer_version", "u4"),
         ("trailer_draws", "u4"),
-        ("trailer_title", "i4"),  # 1 + slot: the one offered now
-        ("trailer_index", "u1"),
-        ("trailer_propensity", "f4"),
-        ("trailer_p", "f4"),  # predicted
-        ("trailer_x", "i2", (8,)),
-        ("trailer_state", "u1"),  # 0 none, 1 offered, 2 viewed
-        ("trailer_ts", "i8", (3,)),  # when the last ones were offered
-        ("trailer_seen", "u4", (TRAILERS_SEEN,)),
+        ("trailer_n", "u4"),
+        ("trailer_lost", "u1"),  # 1: the subscription is cancelled
+        ("trailer_title", "i4", (TRAILER_OFFERS,)),  # 1 + slot
+        ("trailer_id", "u4", (TRAILER_OFFERS,)),  # hash of the trailer's id
+        ("trailer_state", "u1", (TRAILER_OFFERS,)),  # 0 outcome known; bits: 1 offered, 2 viewed, 4 came back
+        ("trailer_policy", "u1", (TRAILER_OFFERS,)),  # these five as for artwork
+        ("trailer_propensity", "f4", (TRAILER_OFFERS,)),
+        ("trailer_shadow", "u2", (TRAILER_OFFERS,)),
+        ("trailer_q", "u2", (TRAILER_OFFERS,)),
+        ("trailer_shadow_q", "u2", (TRAILER_OFFERS,)),
+        ("trailer_ts", "i8", (TRAILER_OFFERS,)),
+        ("trailer_x", "i2", (TRAILER_OFFERS, TRAILER_FEATURES)),
+        ("trailer_seen", "u4", (TRAILERS_SEEN,)),  # hashes of trailers viewed; ring
         ("trailer_seen_n", "u4"),
         # experiments
         ("exp_id", "u4", (EXPERIMENTS,)),  # one place a layer: digest of the experiment, 0 is none
@@ -145,6 +154,9 @@ TITLE_TASTE = np.dtype(
         ("art_plays", "f4", (ARTWORKS,)),
         ("art_untold_views", "u1", (ARTWORKS,)),  # of which the title's owner has not been told
         ("art_untold_plays", "u1", (ARTWORKS,)),
+        # trailers
+        ("trailer_offers", "f4"),  # of any trailer of the title, with known outcome
+        ("trailer_returns", "f4"),  # ... and the rewards they earned
     ],
     align=True,
 )
