@@ -241,10 +241,10 @@ def choose(
             p.art_policy[entry] = 1 + shadow
             p.art_shadow[entry] = round(QUANTUM * other[1, chosen])
             p.art_shadow_q[entry] = round(QUANTUM * expected)
-        for f in range(ART_FEATURES):
-            p.art_x[entry, f] = quantised(x[chosen, f])
         if chosen != best:
             places[chosen] = -1 - places[chosen]
+    for f in range(ART_FEATURES):
+        p.art_x[entry, f] = quantised(x[chosen, f])
     place = places[chosen]
     p.art_title[entry] = 1 + title
     p.art_image[entry] = t.art_id[place if place >= 0 else -1 - place]

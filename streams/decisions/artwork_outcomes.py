@@ -19,6 +19,8 @@ from streams.profiles.parameters import Array, Fields
 from streams.profiles.taste import ART_CHOICES, ART_FEATURES, ARTWORK_TAGS
 
 SHOWN, PLAYING = 1, 2
+LONGEST_PLAY_MS = 86_400_000
+"""A playback whose end nobody told has ended by then."""
 TELL_VIEWS = 20
 """A title's owner is told of its images' views by this many: one record then stands for twenty."""
 REMEMBERED_VIEWS = 20_000.0
@@ -42,6 +44,13 @@ RESOLVED = np.dtype(
 
 
 @compiled
+def count_tag(art: Fields, tag: int, context: int, label: int, rate: float) -> None:
+    """Count a view of an image with this tag, whose title is played with that rate."""
+    art.tag_plays[tag, context] += np.float32(label)
+    art.tag_expected[tag, context] += np.float32(rate)
+
+
+@compiled
 def resolve_view(
     tastes: Array,
     slot: int,
@@ -59,7 +68,8 @@ def resolve_view(
     t = title_tastes[title]
     place = p.art_place[e] - 1
     p.art_waiting[e] = 0
-    ours = t.art_id[place] == p.art_image[e]
+    gone = t.art_id[place] == 0
+    ours = not gone and t.art_id[place] == p.art_image[e]
     personal = p.plain == 0
     rate = title_rate(art, t.art_views, t.art_plays)
     if ours:
@@ -77,18 +87,19 @@ def resolve_view(
     out.q = p.art_q[e] / 65_535.0
     out.shadow_q = p.art_shadow_q[e] / 65_535.0
     out.tell = 0
-    if art.frozen == 1:
+    if gone or art.frozen == 1:
         return
     art.learned += 1
 
     device = 1 + min(p.art_device, DEVICES - 1)
-    daypart = 1 + DEVICES + (np.int64(p.art_shown_s[e]) // 21_600) % DAYPARTS
+    daypart = 1 + DEVICES + int(p.art_shown_s[e] // 21_600) % DAYPARTS
     for k in range(ARTWORK_TAGS):
         tag = t.art_tags[place, k] - 1
         if tag >= 0:
-            for context in (0, device, daypart):
-                art.tag_plays[tag, context] += label
-                art.tag_expected[tag, context] += np.float32(rate)
+            count_tag(art, tag, 0, label, rate)
+            if personal:
+                count_tag(art, tag, device, label, rate)
+                count_tag(art, tag, daypart, label, rate)
     art.views += 1.0
     art.plays += label
     t.art_views[place] += np.float32(1.0)
@@ -136,7 +147,8 @@ def resolve_late(
     p = tastes[slot]
     n = 0
     for e in range(ART_CHOICES):
-        if p.art_waiting[e] == SHOWN and ts - 1_000 * np.int64(p.art_shown_s[e]) > window_ms:
+        window = window_ms if p.art_waiting[e] == SHOWN else LONGEST_PLAY_MS
+        if p.art_waiting[e] != 0 and ts - 1_000 * np.int64(p.art_shown_s[e]) > window:
             resolve_view(tastes, slot, e, 0, title_tastes, dirty_title, arts, resolved[n])
             n += 1
     return n

@@ -1,0 +1,155 @@
+"""Which place an image of a title has, and how often it was seen and played from: here, and by all partitions.
+
+State knows images by place (``TITLE_TASTE``), the catalog by id. An image keeps its place, and its counts, as long as
+the catalog has it; a place that is free again begins with nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from xxhash import xxh32_intdigest
+
+from streams.profiles.parameters import Array
+from streams.profiles.taste import ARTWORK_TAGS, ARTWORKS
+from streams.state.catalog import Picture
+from streams.state.partition_state import PartitionState
+from streams.state.shared import SharedTitles
+
+Ids = list[str | None]
+"""Artwork ids by place."""
+
+
+@lru_cache(65_536)
+def image_hash(artwork_id: str) -> int:
+    """The number, never 0, by which state knows an image. 4 bytes do: it is only compared within a title."""
+    return xxh32_intdigest(artwork_id.encode()) or 1
+
+
+class ArtworkPlaces:
+    """The images of a partition's titles."""
+
+    def __init__(self, state: PartitionState) -> None:
+        self._state = state
+        self._known: dict[int, tuple[tuple[Picture, ...], Ids, int]] = {}
+        """By title slot: what the catalog said when it was looked at last, ids by place, place of the first."""
+        self._shared: dict[int, Array] = {}
+        """By title slot: views and plays by place, of all partitions."""
+        self._seen = 0
+        self._catalog = -1
+        self._nothing: tuple[tuple[Picture, ...], Ids, int] = ((), [None] * ARTWORKS, -1)
+
+    def forget(self) -> None:
+        """State has been rebuilt: look at everything anew."""
+        self._known.clear()
+        self._shared.clear()
+        self._seen, self._catalog = 0, -1
+
+    def follow_catalog(self) -> None:
+        """The catalog may have changed: an image that it has no longer must not stand."""
+        if self._catalog == self._state.catalog.version:
+            return
+        self._catalog = self._state.catalog.version
+        records = self._state.title_tastes.records
+        with_images = (records["artworks"] >= 2) | (records["art_id"][:, 0] != 0)
+        for title in np.flatnonzero(with_images[: len(self._state.titles.names)]).tolist():
+            self._at(title)
+
+    def ids(self, title: int) -> Ids:
+        """The ids of a title's images by place, ``None`` where there is none; brought up to the catalog."""
+        return self._at(title)[1]
+
+    def first(self, title: int) -> int:
+        """The place of the image that the catalog names first."""
+        return self._at(title)[2]
+
+    def id_of(self, title: int, image: int) -> str | None:
+        """The id behind an image's hash; ``None`` when the title has no such image any more."""
+        places = self._state.title_tastes.records["art_id"][title].tolist()
+        return self._at(title)[1][places.index(image)] if image in places else None
+
+    def counts(self, title: int) -> tuple[Array, Array]:
+        """Views of each image and quality plays from them, by place: those of all partitions and what they have
+        not been told yet, or the own ones where these are more (the sum is told with a delay)."""
+        record = self._state.title_tastes.records[title]
+        views, plays = record["art_views"], record["art_plays"]
+        shared = self._shared.get(title)
+        if shared is not None and float(shared[0].sum()) >= float(views.sum()):
+            return (
+                (shared[0] + record["art_untold_views"]).astype(np.float32),
+                (shared[1] + record["art_untold_plays"]).astype(np.float32),
+            )
+        return views, plays
+
+    def untold(self, title: int) -> list[list[object]]:
+        """What the title's owner has not been told: id, views and plays of each image; from now on it has."""
+        record = self._state.title_tastes.records[title]
+        views, plays = record["art_untold_views"].tolist(), record["art_untold_plays"].tolist()
+        record["art_untold_views"] = 0
+        record["art_untold_plays"] = 0
+        self._state.title_tastes.dirty[title] = 1
+        return [
+            [known, views[place], plays[place]]
+            for place, known in enumerate(self.ids(title))
+            if known is not None and views[place]
+        ]
+
+    def follow(self, shared: SharedTitles) -> None:
+        """Take over what all partitions have counted."""
+        if shared.version == self._seen:
+            return
+        slots = self._state.titles.slots
+        for name in shared.changed_since(self._seen):
+            title, stats = slots.get(name), shared.get(name)
+            if title is None:
+                continue
+            counted = {} if stats is None else {known: (v, p) for known, v, p in stats.artworks}
+            if not counted:
+                self._shared.pop(title, None)
+                continue
+            self._shared[title] = np.array(
+                [counted.get(known or "", (0.0, 0.0)) for known in self.ids(title)], np.float64
+            ).T.copy()
+        self._seen = shared.version
+
+    def _at(self, title: int) -> tuple[tuple[Picture, ...], Ids, int]:
+        name = self._state.titles.names[title]
+        facts = self._state.catalog.titles.get(name or "")
+        artworks = facts.artworks if facts is not None else ()
+        known = self._known.get(title, self._nothing)
+        if known[0] is not artworks and known[0] != artworks:
+            known = self._known[title] = self._place(title, artworks)
+        return known
+
+    def _place(self, title: int, artworks: tuple[Picture, ...]) -> tuple[tuple[Picture, ...], Ids, int]:
+        """Give the catalog's images their places; they lose them when the catalog has them no longer."""
+        record = self._state.title_tastes.records[title]
+        wanted = {image_hash(artwork.id): artwork for artwork in artworks[:ARTWORKS]}
+        places = record["art_id"].tolist()
+        ids: Ids = [None] * ARTWORKS
+        for place, image in enumerate(places):
+            if image and image not in wanted:
+                places[place] = 0
+                for field in ("art_views", "art_plays", "art_untold_views", "art_untold_plays"):
+                    record[field][place] = 0
+        for image in wanted:
+            if image not in places:
+                places[places.index(0)] = image
+        tags = np.zeros((ARTWORKS, ARTWORK_TAGS), np.int8)
+        first = -1
+        for place, image in enumerate(places):
+            if not image:
+                continue
+            artwork = wanted[image]
+            ids[place] = artwork.id
+            if artwork is artworks[0]:
+                first = place
+            for number, tag in enumerate(artwork.tags[:ARTWORK_TAGS]):
+                tags[place, number] = 1 + self._state.tag_index(tag)
+        if record["art_id"].tolist() != places or (record["art_tags"] != tags).any():
+            record["art_id"] = places
+            record["art_tags"] = tags
+            self._state.title_tastes.dirty[title] = 1
+        self._shared.pop(title, None)
+        return artworks, ids, first
