@@ -95,7 +95,7 @@ def run(
                 return DONE
             swept = partition.sweep_ts
             visits = let_time_pass(partition, min(columns.ts[i], columns.stamp[i]))
-            if partition.sweep_ts != swept:
+            if swept != 0 and partition.sweep_ts != swept:
                 note(noted, ON_TIME, -1, -1, partition.stream_ts, topic, columns.offset[i], -1, -1, 0.0)
             if visits:
                 continue

@@ -165,9 +165,7 @@ class PartitionEngine:
                 learner.learn()
                 models = state.models()
                 if self.surfaces.sharing.learned(learner):
-                    self._empty_outbox(
-                        stretch
-                    )  # what surfaces tell of their models comes before, as in the log
+                    self._empty_outbox(stretch)  # what surfaces tell comes before, as in the log
                     self.surfaces.sharing.tell(learner)
             elif why == ASK_QUALITY:
                 asked = int(cursor[Cursor.ASKED])

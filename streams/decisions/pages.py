@@ -145,7 +145,7 @@ def decide_rows(
         for k in range(length):
             shown = shown * 31 + scratch.page[k]
         explores = greedy != shown
-    changed = p.row_version == 0 or length != before
+    changed = p.row_version == 0 or length != before or p.shown_plain != p.plain
     for k in range(length):
         if not changed and p.shown[k] != scratch.page[k]:
             changed = True
@@ -171,6 +171,7 @@ def decide_rows(
         out.previous[k] = p.shown[k]
     out.rows = length
     p.shown_n = length
+    p.shown_plain = p.plain
     for k in range(length):
         row = scratch.page[k]
         out.order[k] = row

@@ -174,6 +174,7 @@ PROFILE = np.dtype(
         ("order", "i1", (MAX_ROWS,)),  # by score, with hysteresis
         ("shown", "i1", (MAX_ROWS,)),  # as emitted
         ("shown_n", "u1"),
+        ("shown_plain", "u1"),  # that page used nothing personal
         ("churn_version", "u4"),
         ("churn_p", "f4"),
         ("churn_band", "u1"),

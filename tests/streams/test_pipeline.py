@@ -114,6 +114,7 @@ def test_versions_are_complete_and_decisions_linked() -> None:
     for topic in (topics.ROW_ORDER, topics.CHURN_SCORES):
         versions: dict[str, int] = {}
         shown: dict[str, object] = {}
+        plain: dict[str, bool] = {}
         assert len(out[topic].values) > 50
         for value in out[topic].values:
             decision = orjson.loads(value or b"")
@@ -122,7 +123,9 @@ def test_versions_are_complete_and_decisions_linked() -> None:
             versions[profile] = decision["version"]
             now = decision["rows"] if topic == topics.ROW_ORDER else decision["probability"]
             assert decision["previous"] == shown.get(profile)
-            assert now != decision["previous"] or topic == topics.CHURN_SCORES
+            chosen = decision.get("profiled", True) != plain.get(profile, True)  # told, if nothing moves
+            plain[profile] = decision.get("profiled", True)
+            assert now != decision["previous"] or chosen or topic == topics.CHURN_SCORES
             assert 0 < decision["propensity"] <= 1
             shown[profile] = now
 
