@@ -1,6 +1,6 @@
 """The Faust application: settings in, a worker out.
 
-Responsible for putting the pieces together (transport, agent, partitions, watch, catalogs), for what happens
+Responsible for putting the pieces together (transport, agent, partitions, watch, readers), for what happens
 at start, at failure and at the end, and for the ``Status`` that pages and metrics read.
 
 ``faust -A streams.app worker`` runs ``app`` of this module; ``flywheel worker`` calls ``run_worker``. Both
@@ -24,8 +24,8 @@ from aiokafka.errors import KafkaError
 
 from streams import guarantee, logs, topics
 from streams.agents import Assignment, EngineFactory
-from streams.catalogs import Catalogs, Put
 from streams.checkpoint import AtLeastOnceCheckpoint, Checkpoint, TransactionalCheckpoint
+from streams.compacted import CompactedTopics, Put
 from streams.errors import FlywheelError
 from streams.partition import Observer
 from streams.settings import SECOND_MS, Settings, load
@@ -78,13 +78,13 @@ class FlywheelApp(faust.App):
             web_enabled=False,
             worker_redirect_stdouts=False,
         )
-        self.catalogs = Catalogs(settings, put) if put is not None else None
+        self.compacted = CompactedTopics(settings, read_whole(settings), put) if put is not None else None
         self.assignment = Assignment(
             settings,
             engine_factory,
             self._new_checkpoint,
             lambda: self.consumer,
-            self.catalogs.ready if self.catalogs is not None else _at_once,
+            self.compacted.ready if self.compacted is not None else _at_once,
             self.fail,
             observer,
         )
@@ -115,8 +115,8 @@ class FlywheelApp(faust.App):
             else "writes are acknowledged before positions are committed; a crash repeats what lies between",
         )
         jobs: list[Coroutine[Any, Any, None]] = [self.watch.run(), self.assignment.let_time_pass()]
-        if self.catalogs is not None:
-            jobs.append(self.catalogs.run())
+        if self.compacted is not None:
+            jobs.append(self.compacted.run())
         self._tasks = [asyncio.create_task(self._guarded(job)) for job in jobs]
 
     async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
@@ -204,6 +204,12 @@ class FlywheelApp(faust.App):
         )
 
 
+def read_whole(settings: Settings) -> tuple[str, ...]:
+    """The topics that a worker reads from their beginning and follows: the catalogs, and with ``sharing`` what
+    partitions tell each other."""
+    return (*topics.CATALOGS, *(topics.shared(settings) if settings.sharing else ()))
+
+
 async def _at_once() -> None:
     """There is nothing to wait for."""
 
@@ -230,8 +236,8 @@ def create_app(
 ) -> FlywheelApp:
     """A worker's app.
 
-    ``engine_factory(partition)`` builds an engine; ``put(topic, key, value)`` takes every catalog record
-    (``None``: the engines need no catalogs); ``observer`` hears what happens.
+    ``engine_factory(partition)`` builds an engine; ``put(topic, key, value)`` takes every record of
+    :func:`read_whole` (``None``: the engines need none); ``observer`` hears what happens.
     """
     return FlywheelApp(settings, engine_factory, put, observer or Observer())
 
@@ -254,13 +260,18 @@ def _real_app(settings: Settings) -> FlywheelApp:
     from streams import pipeline
     from streams.metrics.service import observe, serve
     from streams.state.catalog import Catalog
+    from streams.state.shared import Shared
 
-    catalog = Catalog(settings)
+    catalog, shared = Catalog(settings), Shared(settings)
+
+    def put(topic: str, key: bytes, value: bytes | None) -> None:
+        (catalog if topic in topics.CATALOGS else shared).put(topic, key, value)
+
     observations = observe(settings)
     app = create_app(
         settings,
-        lambda partition: pipeline.create_engine(partition, settings, catalog),
-        put=catalog.put,
+        lambda partition: pipeline.create_engine(partition, settings, catalog, shared),
+        put=put,
         observer=observations,
     )
     serve(app, observations)

@@ -75,12 +75,6 @@ class Outgoing:
             writes = self.writes.topics[topic] = TopicWrites()
         return writes
 
-    def add_kept(self, topic: str, key: bytes, value: bytes | None) -> None:
-        """A record of a compacted topic, in this partition; ``None`` removes what the key had."""
-        writes = self.to(topic)
-        writes.keys.append(key)
-        writes.values.append(value)
-
     def add_signal(self, topic: str, key: bytes, value: bytes) -> None:
         """A re-keyed record: it goes to the partition of its own key, not to this one's."""
         writes = self.to(topic)

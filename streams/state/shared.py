@@ -20,9 +20,14 @@ from streams.state.shared_models import SharedModels
 
 log = logging.getLogger(__name__)
 
+RECENT_TITLES = 5_000
+"""Statistics kept decoded: more than change between two looks of an engine, at most 30 MB."""
+
 
 class SharedTitles:
     """``title-stats`` of all partitions: the latest of every title, in the order in which they changed.
+
+    Kept as they came, 1 KB a title at most; as objects they would take six times as much.
 
     >>> titles = SharedTitles()
     >>> titles.put("a", b'{"title_id":"a","ts":1,"fast":1,"slow":1,"quality":1,"plays":1}')
@@ -35,17 +40,23 @@ class SharedTitles:
     def __init__(self) -> None:
         self.version = 0
         """Counts the changes."""
-        self._stats: dict[str, tuple[int, TitleStats | None]] = {}
+        self._records: dict[str, tuple[int, bytes | None]] = {}
+        self._recent: dict[str, TitleStats] = {}
+        """What was read lately, so that a change is decoded once for all engines."""
 
     def get(self, title: str) -> TitleStats | None:
         """The statistics of a title, ``None`` when nobody has told any (or it was forgotten)."""
-        entry = self._stats.get(title)
-        return None if entry is None else entry[1]
+        stats = self._recent.get(title)
+        if stats is None:
+            _, value = self._records.get(title, (0, None))
+            if value is not None:
+                stats = TITLE_STATS.decode(value)
+        return stats
 
     def changed_since(self, version: int) -> Iterator[str]:
         """The titles that changed after ``version``, the latest first; costs as much as they are many."""
-        for title in reversed(self._stats):
-            if self._stats[title][0] <= version:
+        for title in reversed(self._records):
+            if self._records[title][0] <= version:
                 return
             yield title
 
@@ -53,11 +64,16 @@ class SharedTitles:
         """Take one record in. Raises msgspec's errors."""
         stats = None if value is None else TITLE_STATS.decode(value)
         self.version += 1
-        self._stats.pop(title, None)  # to its new place: the dict's order is the order of changes
-        self._stats[title] = (self.version, stats)
+        self._records.pop(title, None)  # to its new place: the dict's order is the order of changes
+        self._records[title] = (self.version, value)
+        self._recent.pop(title, None)
+        if stats is not None:
+            self._recent[title] = stats
+            if len(self._recent) > RECENT_TITLES:
+                del self._recent[next(iter(self._recent))]
 
     def __len__(self) -> int:
-        return sum(stats is not None for _, stats in self._stats.values())
+        return sum(value is not None for _, value in self._records.values())
 
 
 class Shared:

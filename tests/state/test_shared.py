@@ -46,3 +46,13 @@ def test_a_record_that_cannot_be_read_changes_nothing(caplog: pytest.LogCaptureF
     assert shared.titles.version == seen
     found = shared.titles.get("a")
     assert found is not None and found.quality == 2
+
+
+def test_titles_that_changed_long_ago_are_still_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.state.shared.RECENT_TITLES", 3)
+    shared = Shared(Settings())
+    for number in range(10):
+        shared.put(topics.TITLE_STATS, b"t%d" % number, stats(f"t{number}", number))
+    found = [shared.titles.get(f"t{number}") for number in range(10)]
+    assert [entry and entry.quality for entry in found] == list(range(10))
+    assert len(shared.titles._recent) == 3

@@ -1,4 +1,4 @@
-"""Catalogs are read whole before anybody is told that they are ready, and followed from then on."""
+"""Compacted topics are read whole before anybody is told that they are ready, and followed from then on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams import topics
-from streams.catalogs import Catalogs
+from streams.app import read_whole
+from streams.compacted import CompactedTopics
 from streams.errors import BrokerError, ConfigurationError
 from streams.settings import load
 
@@ -25,11 +26,14 @@ async def create(brokers: str, *names: str) -> None:
 @pytest.mark.embedded
 def test_everything_is_there_when_ready_and_changes_follow(embedded: Any) -> None:
     async def story() -> None:
-        await create(embedded.address, *topics.CATALOGS)
+        settings = load({}, brokers=embedded.address)
+        names = read_whole(settings)
+        assert set(names) > {*topics.CATALOGS, topics.TITLE_STATS}
+        await create(embedded.address, *names)
         producer = AIOKafkaProducer(bootstrap_servers=embedded.address)
         await producer.start()
         expected: dict[tuple[str, bytes], bytes | None] = {}
-        for topic in topics.CATALOGS:
+        for topic in names:
             for number in range(300):
                 key, value = b"k%d" % number, b"v%d" % number
                 await producer.send(topic, value, key=key)
@@ -43,11 +47,11 @@ def test_everything_is_there_when_ready_and_changes_follow(embedded: Any) -> Non
             if value is None:
                 changed.set()
 
-        catalogs = Catalogs(load({}, brokers=embedded.address), put)
+        catalogs = CompactedTopics(settings, names, put)
         running = asyncio.create_task(catalogs.run())
         await catalogs.ready()
         assert found == expected
-        assert catalogs.records == 600
+        assert catalogs.records == 300 * len(names)
         await producer.send_and_wait(topics.ROW_CATALOG, None, key=b"k7")
         await asyncio.wait_for(changed.wait(), 60)
         assert found == {**expected, (topics.ROW_CATALOG, b"k7"): None}
@@ -62,7 +66,9 @@ def test_everything_is_there_when_ready_and_changes_follow(embedded: Any) -> Non
 def test_a_missing_catalog_says_how_to_create_it(embedded: Any) -> None:
     async def story() -> None:
         await create(embedded.address, topics.TITLE_CATALOG)
-        catalogs = Catalogs(load({}, brokers=embedded.address), lambda *_: None)
+        settings = load({}, brokers=embedded.address, sharing=False)
+        assert read_whole(settings) == topics.CATALOGS
+        catalogs = CompactedTopics(settings, read_whole(settings), lambda *_: None)
         with pytest.raises(ConfigurationError, match=r"row-catalog.*flywheel topics"):
             await catalogs.run()
 
@@ -71,7 +77,8 @@ def test_a_missing_catalog_says_how_to_create_it(embedded: Any) -> None:
 
 def test_catalogs_that_cannot_be_read_are_not_waited_for_endlessly() -> None:
     async def story() -> None:
-        catalogs = Catalogs(load({}, brokers="127.0.0.1:1", recovery_deadline_ms=500), lambda *_: None)
+        settings = load({}, brokers="127.0.0.1:1", recovery_deadline_ms=500)
+        catalogs = CompactedTopics(settings, topics.CATALOGS, lambda *_: None)
         running = asyncio.create_task(catalogs.run())
         with pytest.raises(BrokerError, match="could not be read in time"):
             await catalogs.ready()
