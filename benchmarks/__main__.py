@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiokafka.admin import NewTopic
@@ -25,6 +25,7 @@ from streams import admin, topics
 from streams.brokers.apache_kafka import ApacheKafka
 from streams.errors import FlywheelError
 from streams.settings import Settings
+from streams.surfaces.running import SURFACES
 
 DAY_MS = 86_400_000
 
@@ -68,13 +69,15 @@ def say(what: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
-async def measure_ours(brokers: str, plan: Plan, settings: Settings) -> dict[str, float]:
-    """Throughput, latency, memory and recovery of the worker, in this order, on one growing state."""
+async def measure_ours(brokers: str, plan: Plan, settings: Settings, turn: int) -> dict[str, float]:
+    """Throughput, latency, memory and recovery of the worker, in this order, on one growing state. On its
+    ``turn`` (0, 1) it first catches up with what was written for the one before."""
     names, count = list(topics.INPUTS), settings.partitions
     figures: dict[str, float] = {}
+    what = f"ours, with {settings.surfaces}" if settings.surfaces else "ours, rows and churn"
     async with log.Progress(brokers, settings.app_id) as progress:
         with Worker(settings) as worker:
-            say(f"ours: {plan.events:,} events")
+            say(f"{what}: {plan.events:,} events")
             found = await throughput.measure(
                 worker, lambda: progress.committed(names, count), warm=plan.warm, until=plan.events
             )
@@ -83,7 +86,9 @@ async def measure_ours(brokers: str, plan: Plan, settings: Settings) -> dict[str
                 "cpu_seconds_per_million": found.cpu_seconds_per_million,
                 "peak_memory_bytes": found.peak_bytes,
             }
-            say(f"ours: event to decision at {plan.rate:,.0f} events/s")
+            written = await progress.written(names, count)
+            await recovery.until_done(worker, lambda: progress.committed(names, count), written)
+            say(f"{what}: event to decision at {plan.rate:,.0f} events/s")
             waited = await latency.measure(
                 brokers,
                 count,
@@ -91,9 +96,10 @@ async def measure_ours(brokers: str, plan: Plan, settings: Settings) -> dict[str
                 seconds=plan.latency_seconds,
                 skip=plan.latency_skip,
                 profiles=plan.profiles,
+                seed=2 + turn,
             )
             figures |= {"p50_ms": waited.p50_ms, "p99_ms": waited.p99_ms, "latency_rate": waited.rate}
-        say(f"ours: memory of {plan.more_profiles:,} more profiles, all in a session at once")
+        say(f"{what}: memory of {plan.more_profiles:,} more profiles, all in a session at once")
         with Worker(settings) as worker:
             await asyncio.to_thread(worker.await_ready)
             few = await recovery.held(worker)
@@ -102,15 +108,15 @@ async def measure_ours(brokers: str, plan: Plan, settings: Settings) -> dict[str
                 profiles=plan.more_profiles,
                 start_ms=int(time.time() * 1_000) - DAY_MS,
                 seed=3,
-                first_profile=plan.profiles,
-                run="more",
+                first_profile=plan.profiles + turn * plan.more_profiles,
+                run=f"more-{turn}",
                 active_share=1.0,
             )
             await recovery.arrive_in_step(
                 brokers, count, more, worker, lambda: progress.committed(names, count)
             )
             fed = recovery.Growth(few, await recovery.held(worker))
-        say("ours: recovery")
+        say(f"{what}: recovery")
         began = time.monotonic()
         with Worker(settings) as worker:
             back = await asyncio.to_thread(recovery.measure_recovery, worker, began)
@@ -159,9 +165,11 @@ async def measure_stock(brokers: str, plan: Plan) -> dict[str, float]:
 async def run(brokers: str, plan: Plan, *, ours: bool = True, stock: bool = True) -> dict[str, float]:
     """All measurements of the plan, on brokers without topics."""
     figures: dict[str, float] = {}
-    settings = Settings(brokers=brokers, app_id="bench", partitions=plan.partitions)
+    settings = Settings(brokers=brokers, app_id="bench", partitions=plan.partitions, surfaces="")
+    everything = replace(settings, app_id="bench-all", surfaces=",".join(SURFACES))
     say(f"writing {plan.events:,} events of {plan.profiles:,} profiles to Apache Kafka")
-    await asyncio.to_thread(admin.create_topics, settings)
+    for wanted in (settings, everything):
+        await asyncio.to_thread(admin.create_topics, wanted)
     await log.write(brokers, plan.partitions, catalogs())
     start_ms = int(time.time() * 1_000) - DAY_MS
     await log.write(
@@ -170,7 +178,12 @@ async def run(brokers: str, plan: Plan, *, ours: bool = True, stock: bool = True
     if stock:
         figures |= await measure_stock(brokers, plan)
     if ours:
-        figures |= await measure_ours(brokers, plan, settings)
+        figures |= await measure_ours(brokers, plan, settings, 0)
+        with_all = await measure_ours(brokers, plan, everything, 1)
+        figures |= {f"all_{name}": figure for name, figure in with_all.items()}
+        figures["surfaces_ratio"] = (
+            figures["all_cpu_seconds_per_million"] / figures["cpu_seconds_per_million"]
+        )
     if ours and stock:
         figures["cpu_ratio"] = figures["stock_cpu_seconds_per_million"] / figures["cpu_seconds_per_million"]
     return figures

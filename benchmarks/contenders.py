@@ -96,6 +96,7 @@ class Worker(Contender):
             f"{ENV_PREFIX}APP_ID": settings.app_id,
             f"{ENV_PREFIX}PARTITIONS": str(settings.partitions),
             f"{ENV_PREFIX}GUARANTEE": settings.guarantee,
+            f"{ENV_PREFIX}SURFACES": settings.surfaces,
             f"{ENV_PREFIX}WEB_HOST": "127.0.0.1",
             f"{ENV_PREFIX}WEB_PORT": self.web.rsplit(":", 1)[1],
         }

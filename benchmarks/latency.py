@@ -23,16 +23,16 @@ class Latency:
 
 
 async def measure(
-    brokers: str, partitions: int, *, rate: float, seconds: float, skip: float, profiles: int
+    brokers: str, partitions: int, *, rate: float, seconds: float, skip: float, profiles: int, seed: int
 ) -> Latency:
-    """Publish for ``seconds`` at ``rate``; the first ``skip`` seconds are not counted.
+    """Publish for ``seconds`` at ``rate``; the first ``skip`` seconds are not counted. ``seed`` names the events.
 
     Raises ``BenchmarkError`` when no decision arrives, or when this machine cannot keep up the rate.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.arrivals", "--brokers", brokers),
         *("--partitions", str(partitions), "--rate", str(rate), "--seconds", str(seconds)),
-        *("--skip", str(skip), "--profiles", str(profiles)),
+        *("--skip", str(skip), "--profiles", str(profiles), "--seed", str(seed)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
