@@ -1,8 +1,9 @@
 """What the surfaces beside rows and churn keep of a profile and of a title: a second record for each.
 
-They are apart from ``layout.PROFILE`` because they change at other times: every heartbeat changes a profile, only
-what says something about taste changes these, so most checkpoints leave them out. A field is named for the surface
-that owns it. Only surfaces write them, and the compiled loop never reads them (it may be ahead of the surfaces).
+They are apart from ``layout.PROFILE`` because they change at other times: every heartbeat changes a
+profile, only what says something about taste changes these, so most checkpoints leave them out. A field is
+named for the surface that owns it. Only surfaces write them, and the compiled loop never reads them (it may
+be ahead of the surfaces).
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ ARTWORK_TAGS = 3
 TOP_TITLES = 20
 """Titles of a homepage ranking."""
 HAD_WORDS = 64
-"""A Bloom filter of 4,096 bits of the titles a profile has had: 0.04 % of the others look had after 100 titles,
-1.6 % after 400, 7 % after 740."""
+"""A Bloom filter of 4,096 bits of the titles a profile has had: 0.04 % of the others look had after 100
+titles, 1.6 % after 400, 7 % after 740."""
 RECENT_TITLES = 32
 """Titles played well last, for co-watching."""
 UNFINISHED = 4
@@ -29,7 +30,11 @@ UNFINISHED = 4
 FACTORS = 16
 """Dimensions of the factorisation."""
 NEIGHBOURS = 40
-"""Titles remembered as played by the same profiles."""
+"""Titles remembered as played well by the same profiles."""
+FOLLOWERS = 24
+"""Titles remembered as played next, well or not."""
+PLAYED_TITLES = 4
+"""Titles played last, well or not, for what is played next."""
 ART_CHOICES = 16
 """Images chosen that a profile's record remembers."""
 ART_FEATURES = 6
@@ -56,6 +61,8 @@ TASTE = np.dtype(
         ("title_had_n", "u4"),
         ("title_recent", "i4", (RECENT_TITLES,)),  # 1 + slot, 0 is none; ring, newest at title_recent_n - 1
         ("title_recent_n", "u4"),
+        ("title_played", "i4", (PLAYED_TITLES,)),  # 1 + slot; ring like title_recent
+        ("title_played_n", "u4"),
         ("title_vector", "f4", (FACTORS,)),
         ("title_unfinished", "i4", (UNFINISHED,)),  # 1 + slot
         ("title_unfinished_s", "f4", (UNFINISHED,)),  # where it stopped
@@ -124,6 +131,8 @@ TASTE = np.dtype(
         ("cat_browsed", "i1", (CATEGORIES,)),  # 1 + tag: those looked at most ...
         ("cat_minutes", "f4", (CATEGORIES,)),  # ... for how long, decayed; as of cat_ts
         ("cat_ts", "i8"),
+        # demand
+        ("demand_region", "u1"),  # 1 + index of the region of the last session
     ],
     align=True,
 )
@@ -139,14 +148,21 @@ TITLE_TASTE = np.dtype(
         ("trailers", "u1"),
         ("released", "i4"),  # days since the epoch, 0 is unknown
         # titles
-        ("fast", "f4"),  # decayed quality plays; as of ts
+        ("again", "u1"),  # 1: having played it does not mean having had it (series, live)
+        ("hour", "f4"),  # decayed quality plays, half-lives of 1 h, 6 h, 1 and 30 days; as of ts
+        ("fast", "f4"),
+        ("day", "f4"),
         ("slow", "f4"),
+        ("plays_hour", "f4"),  # plays, good and bad: 1 h and 30 days
+        ("plays", "f4"),
         ("ts", "i8"),
-        ("plays", "u4"),
-        ("near", "i4", (NEIGHBOURS,)),  # 1 + slot
+        ("near", "i4", (NEIGHBOURS,)),  # 1 + slot: co-watched, and how often (near_all: with anything)
         ("near_n", "f4", (NEIGHBOURS,)),
+        ("near_all", "f4"),
+        ("next", "i4", (FOLLOWERS,)),  # 1 + slot: played next, likewise
+        ("next_n", "f4", (FOLLOWERS,)),
+        ("next_all", "f4"),
         ("vector", "f4", (FACTORS,)),
-        ("bias", "f4"),
         # artwork, by place; a place keeps its image as long as the catalog has it
         ("art_id", "u4", (ARTWORKS,)),  # hash of the image's id, 0 is free
         ("art_tags", "i1", (ARTWORKS, ARTWORK_TAGS)),  # 1 + tag, 0 is none
@@ -162,5 +178,5 @@ TITLE_TASTE = np.dtype(
 )
 """One title's second record."""
 
-TITLE_FACTS = ("active", "tags", "age", "artworks", "trailers", "released")
+TITLE_FACTS = ("active", "tags", "age", "artworks", "trailers", "released", "again")
 """Fields that the catalog fills; everything else is learned."""

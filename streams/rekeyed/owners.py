@@ -14,6 +14,8 @@ from typing import Any
 from streams import topics
 from streams.errors import InvariantError, RecoveryError
 from streams.events.decode import Reject, decode_rekeyed
+from streams.rekeyed.demand import DemandOwner
+from streams.rekeyed.experiments import ExperimentOwner
 from streams.rekeyed.owner import Owner, Put
 from streams.rekeyed.titles import TitleOwner
 from streams.settings import Settings
@@ -23,7 +25,10 @@ CHANGELOG_KEY = b"o"
 """Keys of the owners' changelog records: this, the owner's kind (a byte), then its own key."""
 PREFIX = len(CHANGELOG_KEY) + 1
 
-TALLIED: Mapping[str, Callable[[Settings, Put], Owner]] = {}
+TALLIED: Mapping[str, Callable[[Settings, Put], Owner]] = {
+    "experiment": ExperimentOwner,
+    "demand": DemandOwner,
+}
 """The owner of each kind of tally."""
 
 RejectRecord = Callable[[RecordBatch, Record, Reject], None]

@@ -26,6 +26,8 @@ def take_changes(state: PartitionState) -> tuple[list[bytes], list[bytes | None]
     keys = [codec.PROFILE_KEY + name.encode() for name in removed]
     if state.tastes_used:
         keys.extend(codec.TASTE_KEY + name.encode() for name in removed)
+    changed_cells, removed_cells = state.cells.take_dirty()
+    keys.extend(codec.CELL_KEY + name.encode() for name in removed_cells)
     values: list[bytes | None] = [None] * len(keys)
     changed_titles, _ = state.titles.take_dirty()
     tastes, title_tastes = state.tastes.take_dirty(), state.title_tastes.take_dirty()
@@ -34,6 +36,7 @@ def take_changes(state: PartitionState) -> tuple[list[bytes], list[bytes | None]
         codec.encode_profiles(state.profiles, tastes, state.tastes.records, codec.TASTE_KEY),
         codec.encode_titles(state.titles, changed_titles, state.new_titles),
         codec.encode_title_tastes(state.titles, state.title_tastes, title_tastes),
+        codec.encode_profiles(state.cells, changed_cells, key=codec.CELL_KEY),
     ):
         keys.extend(more_keys)
         values.extend(more_values)
@@ -51,8 +54,8 @@ def restore(
     values: list[bytes | None],
     restore_owned: Callable[[bytes, bytes | None], None],
 ) -> None:
-    """Take changelog records in, in log order; ``restore_owned`` takes those of the owners of re-keyed records.
-    Raises ``RecoveryError`` for one that cannot be read."""
+    """Take changelog records in, in log order; ``restore_owned`` takes those of the owners of re-keyed
+    records. Raises ``RecoveryError`` for one that cannot be read."""
     names: list[str] = []
     records: list[bytes] = []
     taste_names: list[str] = []
@@ -74,6 +77,8 @@ def restore(
             place()
             if name.decode() in state.profiles.slots:
                 state.profiles.remove(name.decode())
+        elif kind == codec.CELL_KEY:
+            codec.restore_cell(state.cells, name.decode(), value)
         elif kind == CHANGELOG_KEY:
             restore_owned(key, value)
         elif kind == codec.TASTE_KEY:
@@ -106,6 +111,8 @@ def finish_restore(state: PartitionState) -> None:
     state.titles.restored(0)
     state.profiles.take_dirty()
     state.titles.take_dirty()
+    state.cells.restored(0)
+    state.cells.take_dirty()
     state.tastes.take_dirty()
     state.title_tastes.take_dirty()
     state.forget_catalog()

@@ -7,6 +7,7 @@ its models.
 | ``n`` + title id | header: the title's slot |
 | ``s`` + profile id | the same for the profile's second record (``profiles.taste``) |
 | ``u`` + block number | header, bitmap, words: the second records of 8 titles, without their zeros |
+| ``c`` + tag and region | header, bitmap, words: hours watched there (``profiles.audience_cells``) |
 | ``t`` + block number | header, raw words: the records of 64 titles |
 | ``m`` | a pickle: the partition's record, its rows, its models and their outcomes not yet learned |
 
@@ -29,6 +30,7 @@ from streams.state.packing import WORD, pack, unpack_many
 
 PROFILE_KEY, TITLE_NAME_KEY, TITLES_KEY, MODEL_KEY = b"p", b"n", b"t", b"m"
 TASTE_KEY, TITLE_TASTES_KEY = b"s", b"u"
+CELL_KEY = b"c"
 TITLES_PER_BLOCK = 64
 TITLE_TASTES_PER_BLOCK = 8
 """A quality play changes one title or a few: a block of eight is 4 KB at most."""
@@ -58,8 +60,8 @@ def words_of(records: Array) -> Array:
 def encode_profiles(
     store: Store, slots: Array, records: Array | None = None, key: bytes = PROFILE_KEY
 ) -> tuple[list[bytes], list[bytes]]:
-    """Keys and values of the changelog for the profiles in ``slots``; ``records`` are the store's own, or those
-    of a companion."""
+    """Keys and values of the changelog for the profiles in ``slots``; ``records`` are the store's own, or
+    those of a companion."""
     if not len(slots):
         return [], []
     words = words_of(store.records if records is None else records)
@@ -127,6 +129,22 @@ def _modern(name: str, value: bytes, version: int, slot: int) -> bytes:
     return out[:used].tobytes()
 
 
+def restore_cell(cells: Store, name: str, value: bytes | None) -> None:
+    """Put one cell back where it was; ``None`` when it was forgotten. Raises ``RecoveryError``."""
+    if value is None:
+        if name in cells.slots:
+            cells.remove(name)
+        return
+    packed = np.frombuffer(value[: len(value) // WORD * WORD], np.uint64)
+    version, slot = read_header(int(packed[0])) if len(packed) else (0, 0)
+    if version != LAYOUT_VERSION or len(value) % WORD or slot > MAX_SLOT:
+        raise RecoveryError(f"the changelog record of cell {name!r} (layout {version}) cannot be read")
+    cells.place(name, slot)
+    at = np.array([slot])
+    if unpack_many(packed, np.array([1]), np.array([len(packed)]), at, words_of(cells.records)) >= 0:
+        raise RecoveryError(f"the changelog record of cell {name!r} is damaged: its length does not fit")
+
+
 def encode_titles(store: Store, changed: Array, named: list[str]) -> tuple[list[bytes], list[bytes]]:
     """Changelog of titles: the names that are new, and every block with a changed record."""
     keys = [TITLE_NAME_KEY + name.encode() for name in named]
@@ -170,7 +188,8 @@ def encode_title_tastes(
 
 
 def decode_title_tastes(titles: Store, companion: Companion, value: bytes) -> None:
-    """Put a block of the titles' second records back. Raises ``RecoveryError`` for one that cannot be read."""
+    """Put a block of the titles' second records back. Raises ``RecoveryError`` for one that cannot be
+    read."""
     count = int.from_bytes(value[:WORD], "little")
     version, block = read_header(int.from_bytes(value[WORD : 2 * WORD], "little"))
     if version != LAYOUT_VERSION or not 0 < count <= TITLE_TASTES_PER_BLOCK:

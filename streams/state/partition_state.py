@@ -13,6 +13,7 @@ from models.hazard import FEATURES as CHURN_FEATURES
 from models.quality import FEATURES as QUALITY_FEATURES
 from streams.decisions.demand import START_WEIGHTS
 from streams.decisions.learner import Learner
+from streams.profiles.audience_cells import CELL
 from streams.profiles.layout import MAX_ROWS, OTHER_ROW, PARTITION, PROFILE, TITLE
 from streams.profiles.parameters import Models, Pages, Tables
 from streams.profiles.store import Companion, Store
@@ -48,6 +49,8 @@ class PartitionState:
         self.titles.add(OTHER_TITLES)
         self.tastes = Companion(self.profiles, TASTE)
         self.title_tastes = Companion(self.titles, TITLE_TASTE)
+        self.cells = Store(CELL)
+        """What is watched where, by ``tag|region``."""
         self.tags: dict[str, int] = {}
         """Index of every tag that the catalog has named; a tag keeps it for ever."""
         self.surfaces: Surfaces | None = None
@@ -163,12 +166,14 @@ class PartitionState:
             taste["artworks"] = min(len(facts.artworks), ARTWORKS)
             taste["trailers"] = min(len(facts.trailers), 255)
             taste["released"] = facts.released
+            taste["again"] = facts.kind in ("series", "live")
         if taste.tobytes() != before:
             self.title_tastes.dirty[slot] = 1
             self.changed = True
 
     def tag_index(self, tag: str) -> int:
-        """The index of a tag, a new one when it has none; the last one is shared by all that came too late."""
+        """The index of a tag, a new one when it has none; the last one is shared by all that came too
+        late."""
         index = self.tags.get(tag)
         if index is None:
             index = min(len(self.tags), MAX_TAGS - 1)

@@ -47,8 +47,8 @@ class Experiments:
         self.allocations = {e.id: Allocation.declared(e) for e in self.declaration.experiments}
         self.totals = {e.id: Totals(e) for e in self.declaration.experiments}
         self._by_digest = self.declaration.by_digest()
-        self._told: dict[str, tuple[int, int]] = {}
-        """When, and how often, the sums of each experiment were told."""
+        self._told: dict[str, int] = {}
+        """When the sums of each experiment were told."""
         self._changed: dict[str, None] = {}
 
     def reactions(self) -> Mapping[int, Reaction]:
@@ -147,19 +147,16 @@ class Experiments:
 
     def _on_time(self, moment: Moment) -> None:
         interval = self.context.settings.tally_interval_ms
-        for name in [
-            name for name in self._changed if moment.ts - self._told.get(name, (0, 0))[0] >= interval
-        ]:
+        for name in [name for name in self._changed if moment.ts - self._told.get(name, 0) >= interval]:
             del self._changed[name]
-            seq = self._told.get(name, (0, 0))[1] + 1
-            self._told[name] = (moment.ts, seq)
+            self._told[name] = moment.ts
             totals = self.totals[name]
             tally = {
                 "kind": "experiment",
                 "key": name,
                 "source": self.context.partition,
                 "ts": moment.ts,
-                "seq": seq,
+                "seq": moment.ts,  # one a moment at most
                 "sums": totals.to_record(),
             }
             self.context.signal(self.context.settings.tallies_topic, name, tally)

@@ -1,0 +1,268 @@
+"""Tailored categories: a few tags for a profile to browse, in order, as the policy of its arm chooses them.
+
+Decided when a session begins, after browsing, after a quality play and when settings change; a new set must
+be worth ``margin`` more than the one shown. Whose page uses nothing personal sees what is popular; kids see
+what is popular among kids and fits their age. Neither is experimented on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streams import topics
+from streams.decisions.categories import FIXED, POPULAR, TASTE, consider, count_browsing, count_play
+from streams.experiments.declaration import POLICIES, Experiment
+from streams.experiments.outcomes import COUNTED, OBSERVED
+from streams.experiments.reading import SETS, load
+from streams.profiles.moments import Moment, MomentKind
+from streams.profiles.parameters import Array
+from streams.profiles.taste import CATEGORIES, EXPERIMENTS, MAX_TAGS
+from streams.surfaces.surface import Reaction, SurfaceContext
+
+MARGIN = 0.05
+"""A new set must be worth this share more: categories that jump about are not found again."""
+KIDS_AGE = 12
+"""The age limit of a kids' profile that has none of its own."""
+FITTING_SHARE = 0.5
+"""A category is for an age when at least this share of its titles is: of unknown ratings, none is."""
+ALL, KIDS = 0, 1
+"""Groups with a popularity of their own."""
+REASONS = ("popular", "taste", "browsed")
+
+
+class Categories:
+    """What categories each profile sees. Implements ``surface.Surface``."""
+
+    name = "categories"
+
+    def __init__(self, context: SurfaceContext) -> None:
+        self.context = context
+        self.popular = np.zeros((2, MAX_TAGS))
+        """Decayed quality plays by group and tag."""
+        self._popular_ts = np.zeros(2, np.int64)
+        self._plays = 0
+        experiments = load(context.settings.experiments).experiments
+        self._shaping = {
+            e.digest: e
+            for e in experiments
+            if any(getattr(arm, s) is not None for arm in e.arms for s in SETS)
+        }
+        self._catalog_version = -1
+        self._names: list[str] = []
+        self._base = np.zeros(MAX_TAGS)
+        self._allowed: dict[int, Array] = {}
+        self._fixed: dict[tuple[str, ...], Array] = {(): np.zeros(0, np.int64)}
+        self._parts, self._scores = np.zeros((3, MAX_TAGS)), np.zeros(MAX_TAGS)
+        self._best = np.zeros(CATEGORIES, np.int8)
+
+    def reactions(self) -> Mapping[int, Reaction]:
+        """When to look at a profile's categories again."""
+        return {
+            MomentKind.SESSION: self._decide,
+            MomentKind.SETTINGS: self._decide,
+            MomentKind.QUALITY: self._on_quality,
+            MomentKind.BROWSED: self._on_browsed,
+        }
+
+    def fall_back(self, moment: Moment) -> None:
+        """What is popular."""
+        self._emit(moment, POPULAR, (), CATEGORIES, 0.0, {})
+
+    # --- moments -------------------------------------------------------------------------------------------
+
+    def _on_quality(self, moment: Moment) -> None:
+        state = self.context.state
+        if moment.title >= 0:
+            group = KIDS if state.tastes.records["kids"][moment.slot] else ALL
+            tags = state.title_tastes.records["tags"][moment.title]
+            count_play(self.popular, self._popular_ts, group, tags, moment.ts)
+            self._plays += 1
+        self._decide(moment)
+
+    def _on_browsed(self, moment: Moment) -> None:
+        state = self.context.state
+        tag = self._tag_of(self.context.event(moment).category_id)
+        if tag is not None:
+            count_browsing(state.tastes.records, moment.slot, tag, moment.a / 60.0, moment.ts)
+            state.tastes.dirty[moment.slot] = 1
+            self._decide(moment)
+
+    def _tag_of(self, category: str) -> int | None:
+        """A category is a tag, or a row that is filled by one."""
+        state = self.context.state
+        row = state.catalog.rows.get(category)
+        if row is not None and row.tag is not None:
+            category = row.tag
+        return state.tags.get(category)
+
+    # --- deciding ------------------------------------------------------------------------------------------
+
+    def _decide(self, moment: Moment) -> None:
+        """Choose as the profile's arms say."""
+        if self.context.state.tastes.records["plain"][moment.slot]:
+            self._emit(moment, POPULAR, (), CATEGORIES, MARGIN, {})
+            return
+        policy, count, margin = TASTE, CATEGORIES, MARGIN
+        categories: tuple[str, ...] = ()
+        arms = self._arms(moment.slot) if self._shaping else {}
+        for experiment, arm, _ in arms.values():
+            told = experiment.arms[arm]
+            if told.policy is not None:
+                policy, categories = POLICIES.index(told.policy), told.categories
+            count = count if told.count is None else told.count
+            margin = margin if told.margin is None else told.margin
+        self._emit(moment, policy, categories, count, margin, arms)
+
+    def _arms(self, slot: int) -> dict[int, tuple[Experiment, int, float]]:
+        """By layer: the experiment on categories that the profile is in, its arm, and the chance of that
+        arm."""
+        record = self.context.state.tastes.records[slot]
+        arms = {}
+        for place in range(EXPERIMENTS):
+            experiment = self._shaping.get(int(record["exp_id"][place]))
+            if experiment is not None and record["exp_state"][place] in (OBSERVED, COUNTED):
+                share = round(float(record["exp_share"][place]), 6)
+                arms[place] = (experiment, int(record["exp_arm"][place]), share)
+        return arms
+
+    def _emit(
+        self,
+        moment: Moment,
+        policy: int,
+        categories: tuple[str, ...],
+        count: int,
+        margin: float,
+        arms: Mapping[int, tuple[Experiment, int, float]],
+    ) -> None:
+        """Emit the profile's categories when they are to change, or when it came under another arm."""
+        self._follow_catalog()
+        tastes, slot = self.context.state.tastes, moment.slot
+        record = tastes.records[slot]
+        kids = bool(record["kids"])
+        limit = int(record["max_age"]) or (KIDS_AGE if kids else 0)
+        gain = consider(
+            tastes.records, slot, policy, moment.ts, self.popular[KIDS if kids else ALL], self._base,
+            self._fixed_tags(categories), self._fitting(limit), len(self._names), count, self._parts,
+            self._scores, self._best,
+        )  # fmt: skip
+        arm = sum((e.digest * 31 + arm + 1 for e, arm, _ in arms.values())) % 2**32
+        if gain <= margin and arm == record["cat_arm"]:
+            return
+        previous = [
+            self._names[tag - 1] for tag in record["cat_shown"].tolist() if 0 < tag <= len(self._names)
+        ]
+        chosen = self._best.tolist()
+        propensity, experiment = 1.0, None
+        for shaping, number, share in arms.values():
+            propensity *= share
+            if experiment is None:
+                experiment = {"id": shaping.id, "arm": shaping.arms[number].name}
+        record["cat_version"] += 1
+        record["cat_shown"] = chosen
+        record["cat_arm"] = arm
+        tastes.dirty[slot] = 1
+        self.context.decide(
+            topics.CATEGORY_CHOICES,
+            moment,
+            version=int(record["cat_version"]),
+            model=POLICIES[policy],
+            model_version=self._plays,
+            explore=propensity < 1.0,
+            propensity=propensity,
+            experiment=experiment,
+            categories=[self._names[tag - 1] for tag in chosen if tag],
+            previous=previous if record["cat_version"] > 1 else None,
+            reasons=self._reasons(policy, chosen),
+        )
+
+    def _reasons(self, policy: int, chosen: list[int]) -> list[dict[str, Any]]:
+        """Why the first three are there: the largest part of each one's score, in quality plays."""
+        if policy == FIXED:
+            return []
+        reasons = []
+        for tag in [tag for tag in chosen if tag][:3]:
+            parts = self._parts[:, tag - 1].tolist()
+            largest = max(range(len(parts)), key=parts.__getitem__)
+            reasons.append(
+                {
+                    "category": self._names[tag - 1],
+                    "feature": REASONS[largest],
+                    "contribution": round(parts[largest], 4),
+                }
+            )
+        return reasons
+
+    # --- the catalog ---------------------------------------------------------------------------------------
+
+    def _follow_catalog(self) -> None:
+        """Names of tags, and how much of the catalog each has."""
+        state = self.context.state
+        if self._catalog_version == state.catalog.version:
+            return
+        self._catalog_version = state.catalog.version
+        names: dict[int, str] = {}
+        for name, index in state.tags.items():
+            names.setdefault(index, name)
+        self._names = [names[index] for index in range(len(names))]
+        self._allowed, self._fixed = {}, {(): self._fixed[()]}
+        titles = self._titles_by_tag(0)
+        self._base = titles / max(1.0, float(titles.sum()))
+
+    def _titles_by_tag(self, limit: int) -> Array:
+        """How many titles of the catalog, for viewers of ``limit`` years (0: all), have each tag."""
+        titles = self.context.state.title_tastes.records
+        active = titles["active"] == 1
+        if limit:
+            active &= titles["age"] <= limit
+        return np.bincount(titles["tags"][active].ravel(), minlength=MAX_TAGS + 1)[1 : MAX_TAGS + 1].astype(
+            float
+        )
+
+    def _fitting(self, limit: int) -> Array:
+        """1 for each tag that may be shown under an age limit (0: none). The last tag is shared by many
+        when there are too many: it has no name."""
+        allowed = self._allowed.get(limit)
+        if allowed is None:
+            titles = self._titles_by_tag(0)
+            allowed = (titles > 0) & (self._titles_by_tag(limit) >= FITTING_SHARE * titles)
+            if len(self.context.state.tags) > MAX_TAGS:
+                allowed[MAX_TAGS - 1] = False
+            allowed = self._allowed[limit] = allowed.astype(np.uint8)
+        return allowed
+
+    def _fixed_tags(self, categories: tuple[str, ...]) -> Array:
+        """Indexes of declared categories; those that the catalog does not know are left out."""
+        fixed = self._fixed.get(categories)
+        if fixed is None:
+            tags = self.context.state.tags
+            known = [tags[name] for name in categories if name in tags]
+            fixed = self._fixed[categories] = np.array(known, np.int64)
+        return fixed
+
+    # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
+
+    def wake(self, slot: int, moment: Moment) -> None:
+        """Never asked for."""
+
+    def follow_shared(self) -> None:
+        """What is popular is counted here; arms are the experiments' own business."""
+
+    def forget(self, slot: int) -> None:
+        """The topic's tombstone is written with all others keyed by the profile."""
+
+    def restored(self) -> None:
+        """Nothing waits."""
+
+    def dump(self) -> Any:
+        """What is popular."""
+        return {"popular": self.popular, "ts": self._popular_ts, "plays": self._plays}
+
+    def load(self, dumped: Any) -> None:
+        """Go on from there."""
+        if dumped["popular"].shape != self.popular.shape:
+            raise ValueError(f"popularity of {dumped['popular'].shape}")
+        self.popular, self._popular_ts = dumped["popular"].copy(), dumped["ts"].copy()
+        self._plays = int(dumped["plays"])

@@ -1,0 +1,163 @@
+"""What the audience of this partition watches where: hours by tag and region, told to each cell's owner.
+
+Everybody counts, also kids and profiles without personal data: nothing in a cell or its tally says whose
+hours they are, and the owner tells nothing of fewer than a handful of profiles. A title's hours count for
+each of its tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streams.profiles.audience_cells import profiles_in, watch
+from streams.profiles.moments import Moment, MomentKind
+from streams.profiles.taste import MAX_TAGS
+from streams.settings import DAY_MS
+from streams.surfaces.surface import Reaction, SurfaceContext
+
+UNKNOWN, OTHER = "unknown", "other"
+FORGOTTEN_BELOW = 0.01
+"""Hours: a cell with less (half a minute) is forgotten; the owner forgets it too."""
+
+
+class Demand:
+    """Hours watched by tag and region. Implements ``surface.Surface``."""
+
+    name = "demand"
+
+    def __init__(self, context: SurfaceContext) -> None:
+        self.context = context
+        self.regions: dict[str, int] = {OTHER: 0, UNKNOWN: 1}
+        """Index of every region with cells of its own; a region keeps it for ever."""
+        self._region_names = [OTHER, UNKNOWN]
+        self._half_life_ms = context.settings.demand_half_life_days * DAY_MS
+        self._tag_names: list[str] = []
+        self._swept_ts = 0
+
+    def reactions(self) -> Mapping[int, Reaction]:
+        """Where a profile is, what it watched, and when to tell."""
+        return {
+            MomentKind.SESSION: self._on_session,
+            MomentKind.OVER: self._on_over,
+            MomentKind.TIME: self._on_time,
+        }
+
+    def fall_back(self, moment: Moment) -> None:
+        """What could not be counted is missing."""
+
+    # --- counting ------------------------------------------------------------------------------------------
+
+    def _on_session(self, moment: Moment) -> None:
+        """Later events of a session may not say where they come from."""
+        event = self.context.event(moment)
+        tastes = self.context.state.tastes
+        region = 1 + self._region(event.country, event.region)
+        if tastes.records["demand_region"][moment.slot] != region:
+            tastes.records["demand_region"][moment.slot] = region
+            tastes.dirty[moment.slot] = 1
+
+    def _region(self, country: str | None, region: str | None) -> int:
+        if country is None:
+            return self.regions[UNKNOWN]
+        name = country if region is None else f"{country}-{region}"
+        index = self.regions.get(name)
+        if index is None:
+            if len(self.regions) >= self.context.settings.demand_regions:
+                return self.regions[OTHER]
+            index = self.regions[name] = len(self.regions)
+            self._region_names.append(name)
+        return index
+
+    def _on_over(self, moment: Moment) -> None:
+        if moment.title < 0 or moment.a <= 0:
+            return
+        state, cells = self.context.state, self.context.state.cells
+        region = int(state.tastes.records["demand_region"][moment.slot]) - 1
+        region_name = self._region_names[region] if region >= 0 else UNKNOWN
+        who = (self.context.key_hash(moment.slot) & 0xFFFFFFFF) or 1
+        for tag in state.title_tastes.records["tags"][moment.title].tolist():
+            if tag:
+                slot = cells.slot(f"{self._tag_name(tag - 1)}|{region_name}")
+                watch(cells.records, slot, moment.ts, moment.a / 3_600.0, who, self._half_life_ms)
+                cells.dirty[slot] = 1
+
+    def _tag_name(self, index: int) -> str:
+        if index >= len(self._tag_names):
+            names: dict[int, str] = {}
+            for name, number in self.context.state.tags.items():
+                names.setdefault(number, name)
+            self._tag_names = [names[number] for number in range(len(names))]
+            if len(self.context.state.tags) > MAX_TAGS:
+                self._tag_names[MAX_TAGS - 1] = OTHER
+        return self._tag_names[index]
+
+    # --- to the owners -------------------------------------------------------------------------------------
+
+    def _on_time(self, moment: Moment) -> None:
+        """Tell what has moved, at most once per interval a cell; forget what has faded."""
+        interval, now = self.context.settings.tally_interval_ms, moment.ts
+        if now - self._swept_ts < interval:
+            return
+        self._swept_ts = now
+        cells = self.context.state.cells
+        records = cells.records[: len(cells.names)]
+        fading = -np.maximum(0, now - records["ts"]) / self._half_life_ms
+        hours = records["hours"] * np.exp2(fading)
+        moved = np.abs(hours - records["told"]) >= self.context.settings.demand_step * records["told"]
+        held = records["held"] == 1
+        for slot in np.flatnonzero(held).tolist():
+            profiles = profiles_in(cells.records, slot, now)
+            if moved[slot] or profiles != records["told_profiles"][slot]:
+                self._tell(cells.names[slot] or "", slot, float(hours[slot]), profiles, now)
+        for slot in np.flatnonzero(~held & (hours < FORGOTTEN_BELOW)).tolist():
+            name = cells.names[slot]
+            if name is not None:
+                cells.remove(name)
+
+    def _tell(self, name: str, slot: int, hours: float, profiles: int, now: int) -> None:
+        cells = self.context.state.cells
+        record = cells.records[slot]
+        record["told"], record["told_ts"], record["told_profiles"], record["held"] = hours, now, profiles, 0
+        cells.dirty[slot] = 1
+        tally = {
+            "kind": "demand",
+            "key": name,
+            "source": self.context.partition,
+            "ts": now,
+            "seq": now,  # one a moment at most, also when a cell was forgotten and came back
+            "sums": {"hours": round(hours, 6), "profiles": profiles},
+        }
+        self.context.signal(self.context.settings.tallies_topic, name, tally)
+
+    # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
+
+    def wake(self, slot: int, moment: Moment) -> None:
+        """Never asked for."""
+
+    def follow_shared(self) -> None:
+        """Demand is told, not read."""
+
+    def forget(self, slot: int) -> None:
+        """No cell remembers the profile; the hours stay, as numbers."""
+        cells = self.context.state.cells
+        who = (self.context.key_hash(slot) & 0xFFFFFFFF) or 1
+        for cell, place in np.argwhere(cells.records["who"][: len(cells.names)] == who).tolist():
+            cells.records["who"][cell, place] = 0
+            cells.records["day"][cell, place] = 0
+            cells.dirty[cell] = 1
+
+    def restored(self) -> None:
+        """The cells came with the changelog."""
+
+    def dump(self) -> Any:
+        """The names of regions, in order."""
+        return {"regions": self._region_names, "swept": self._swept_ts}
+
+    def load(self, dumped: Any) -> None:
+        """Go on with the regions as they were."""
+        self._region_names = list(dumped["regions"])
+        self.regions = {name: index for index, name in enumerate(self._region_names)}
+        self._swept_ts = int(dumped["swept"])
