@@ -148,7 +148,8 @@ class Learner:
         """
         spec, version, model, x, y, p, *rest = dumped
         more: dict[str, Any] = rest[0] if rest else {}
-        live = {**more.get("live", {"spec": spec, "batches": version, "mixed_at": 0, "received": None}),
+        live = {**more.get("live", {"spec": spec, "batches": version, "mixed_at": 0, "mixed_from": 0,
+                                       "received": None}),
                 "model": model}  # fmt: skip
         saved = {live["spec"]: live}
         if more.get("shadow"):

@@ -32,6 +32,8 @@ class Trained:
         self.batches = 0
         self.mixed_at = 0
         """``batches`` when it was last mixed with others."""
+        self.mixed_from = 0
+        """Digest of what the others told then: the same again is no news, also after a restart."""
         try:
             self.model = build(spec, features)
         except ValueError as error:
@@ -94,6 +96,7 @@ class Trained:
             "spec": self.spec,
             "batches": self.batches,
             "mixed_at": self.mixed_at,
+            "mixed_from": self.mixed_from,
             "model": pickle.dumps(self.model, 5),
             "received": None if received is None else (received.precision, received.shift),
         }
@@ -102,6 +105,7 @@ class Trained:
         """Go on from a dump of a model of the same ``spec``."""
         self.batches = dumped["batches"]
         self.mixed_at = dumped["mixed_at"]
+        self.mixed_from = dumped["mixed_from"]
         self.model = pickle.loads(dumped["model"])
         linear = self._linear
         if dumped["received"] is not None and linear is not None:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
 from models.mixing import Evidence, averaged
 from streams.decisions.demand import TERMS
@@ -46,6 +47,7 @@ class Shareable(Protocol):
     spec: str
     batches: int
     mixed_at: int
+    mixed_from: int
 
     @property
     def mixable(self) -> bool: ...
@@ -65,6 +67,7 @@ class SharedDemand:
         self.batches = 0
         """Mini-batches of the quality model, by which it keeps time."""
         self.mixed_at = 0
+        self.mixed_from = 0
         self._table = table
         self._received = np.zeros(len(TERMS))
 
@@ -84,13 +87,13 @@ class SharedDemand:
             record["demand_gradient"] = FIRST_GRADIENT + self._received
         self.mixed_at = self.batches
 
-    def dump(self) -> tuple[int, int, Array]:
+    def dump(self) -> tuple[int, int, int, Array]:
         """What is not in the partition's record."""
-        return self.batches, self.mixed_at, self._received.copy()
+        return self.batches, self.mixed_at, self.mixed_from, self._received.copy()
 
-    def load(self, dumped: tuple[int, int, Array]) -> None:
+    def load(self, dumped: tuple[int, int, int, Array]) -> None:
         """Go on from a dump."""
-        self.batches, self.mixed_at, self._received = dumped
+        self.batches, self.mixed_at, self.mixed_from, self._received = dumped
 
 
 class ModelSharing:
@@ -189,6 +192,12 @@ class ModelSharing:
         others = self._models.others(name, model.spec, features, self._partition)
         if not others or len(others[0].precision) != len(model.evidence.precision):
             return False
+        digest = xxh3_64_intdigest(
+            b"".join(told.precision.tobytes() + told.shift.tobytes() for told in others)
+        )
+        if digest == model.mixed_from:
+            return False
+        model.mixed_from = digest
         model.mix(others)
         self._state.changed = True
         return True
