@@ -119,7 +119,7 @@ class Artwork:
         place = choose(
             tastes, slot, entry, state.title_tastes.records, title, views, plays, self.places.first(title),
             self.art, moment.ts, POLICIES.index(self.live), shadow, settings.artwork_uniform, page,
-            chance(self.context.key_hash(slot), draws, settings.seed + DRAWS),
+            chance(state.profiles.records["key_hash"][slot], draws, settings.seed + DRAWS),
         )  # fmt: skip
         record["art_draws"] = draws + 1
         explores, place = place < 0, place if place >= 0 else -1 - place
