@@ -29,10 +29,11 @@ LETTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An artwork or a trailer: its id and tags."""
+    """An artwork or a trailer: its id, its tags, and a trailer's length in seconds (0 is unknown)."""
 
     id: str
     tags: tuple[str, ...]
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +122,8 @@ def _facts(entry: Title) -> TitleFacts:
         age_of(entry.maturity),
         released,
         tuple(Picture(artwork.artwork_id, tuple(artwork.tags)) for artwork in entry.artworks or ()),
-        tuple(Picture(trailer.trailer_id, tuple(trailer.tags)) for trailer in entry.trailers or ()),
+        tuple(
+            Picture(trailer.trailer_id, tuple(trailer.tags), trailer.duration_s or 0.0)
+            for trailer in entry.trailers or ()
+        ),
     )
