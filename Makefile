@@ -10,7 +10,7 @@ JOBS   ?= 2
 # More arguments for the programs: make demo ARGS='--seconds 30', make test ARGS='-k recovery'.
 ARGS   ?=
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench bench-learning clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint    ruff and mypy only'
 	@echo 'make format  ruff format and the fixes that ruff can make'
 	@echo 'make bench   the benchmarks on real Kafka; writes benchmarks/results/latest.json'
+	@echo 'make bench-learning  how well each surface learns, against random, popularity, River and the best possible'
 	@echo 'make clean   removes .venv, caches and build products'
 	@echo "more arguments: make demo ARGS='--seconds 30'"
 
@@ -44,6 +45,9 @@ format: $(VENV)/.test
 
 bench: $(VENV)/.demo
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-learning: $(VENV)/.demo
+	$(BIN)/python -m benchmarks.learning --output benchmarks/results/learning.json --plots benchmarks/results $(ARGS)
 
 # Set-up is done once, and again when pyproject.toml has changed. The test set-up includes the demo's.
 $(BIN)/python:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -43,6 +43,13 @@ DECIDED = (
 Waiting = tuple[int, int, Viewer, Iterator[Happening], Happening]
 
 
+class Looking(NamedTuple):
+    """A viewer who is about to look ``at`` their ``page`` or a ``message``."""
+
+    viewer: Viewer
+    at: str
+
+
 class Audience:
     """``profiles`` viewers, beginning within minutes of ``start_ms`` (ms since the epoch). The scenario turns
     at ``turn_ms``.
@@ -64,8 +71,11 @@ class Audience:
         self.start_ms = self.now_ms = start_ms
         self.left = 0
         self.viewers: dict[str, Viewer] = {}
+        self._plays_of_the_left = 0
         self.click_places: list[int] = []
         """Where on the page (0 = top) each thing that was clicked stood, in the order of time."""
+        self.looking: Looking | None = None
+        """Who is about to look, after a step ``to_look``."""
         self._scenario = scenario
         self._turn_ms = turn_ms
         self._seed = seed
@@ -85,7 +95,8 @@ class Audience:
         arrivals = random.Random(f"arrivals-{seed}")
         for _ in range(profiles):
             self._welcome(start_ms + int(arrivals.random() * ARRIVALS_MS))
-        for number in range(round(profiles * scenario.bot_share)):
+        bots = max(1, round(profiles * scenario.bot_share)) if scenario.bot_share else 0
+        for number in range(bots):
             bot = Bot(f"bot{number:03d}", f"bot-{seed}-{number}", self.shelves, self._run)
             self._add(bot, bot.life(start_ms + number * HOUR // 10))
 
@@ -95,9 +106,17 @@ class Audience:
         held = self._held[0][0] if self._held else FAR_MS
         return min(held, self._waiting[0][0])
 
-    def step(self, now_ms: int, limit: int | None = None) -> list[Produced]:
+    @property
+    def good_plays(self) -> int:
+        """Plays that were watched on, so far."""
+        return self._plays_of_the_left + sum(viewer.good_plays for viewer in self.viewers.values())
+
+    def step(self, now_ms: int, limit: int | None = None, *, to_look: bool = False) -> list[Produced]:
         """The records (topic, key, value) of everything up to ``now_ms`` that has not been handed out, in
-        the order of arrival; at most ``limit`` of them."""
+        the order of arrival; at most ``limit`` of them. With ``to_look``, only until a viewer is about to look
+        (``looking``): what is decided before the next step is what they will see.
+        """
+        passed, self.looking = self.looking, None
         produced: list[Produced] = []
         waiting = self._waiting
         while limit is None or len(produced) < limit:
@@ -109,6 +128,10 @@ class Audience:
             if at > now_ms:
                 break
             self.now_ms = at
+            if to_look and not topic and fields["type"] != "nothing" and passed is None:
+                self.looking = Looking(viewer, fields["type"])
+                break
+            passed = None
             if topic:
                 record = Produced(topic, viewer.profile_id.encode(), orjson.dumps(fields), fields["event_id"])
                 if fields["type"] == "click":
@@ -122,6 +145,7 @@ class Audience:
                 heapq.heappop(waiting)
                 del self.viewers[viewer.profile_id]
                 self.left += 1
+                self._plays_of_the_left += viewer.good_plays
                 self._welcome(at + HOUR)
         return produced
 

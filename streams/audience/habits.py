@@ -15,13 +15,13 @@ ITEMS_SHOWN = 6
 # --- looking at a page: all in log-odds
 PATIENCE = 0.87
 """Chance to look at the next row: half of the viewers never see the sixth."""
-CLICK_AT = 5.0
+CLICK_AT = 5.2
 """Appeal at which the first title of a row that is seen is clicked every second time."""
 PLACE_COST = 0.25
 """What a title loses for each place further right in its row."""
 PLEASED_AT = 2.5
 """Appeal (of the title, whatever its image promised) at which a play is watched on every second time."""
-TASTE_SPREAD = 1.5
+TASTE_SPREAD = 1.7
 """Standard deviation of a taste: a viewer has three or four tags of 20 that are worth a row."""
 QUALITY_WEIGHT = 0.5
 IMAGE_TASTE = 0.7

@@ -73,8 +73,9 @@ def simulated_catalog(
     by_standing = sorted(range(len(made)), key=lambda index: -made[index].standing)
     rows = [HomeRow(row_id, name, rule, None, ()) for row_id, name, rule in RULE_ROWS]
     for number, tag in enumerate(TAGS):
-        fitting = tuple(index for index in by_standing if number in made[index].tags)
-        rows.append(HomeRow(tag, tag.capitalize(), "tag", number, fitting))
+        fitting = [index for index in by_standing if number in made[index].tags]
+        fitting.sort(key=lambda index: made[index].tags[0] != number)  # what is this above all comes first
+        rows.append(HomeRow(tag, tag.capitalize(), "tag", number, tuple(fitting)))
     return SimulatedCatalog(made, tuple(rows), seed)
 
 

@@ -137,9 +137,10 @@ class Person:
     def _pass(self, seconds: float) -> None:
         self._now += int(seconds * SECOND)
 
-    def _moment(self) -> Happening:
-        """Nothing happens; but what this viewer does next depends on what is shown by then."""
-        return self._now, "", {}
+    def _moment(self, about: str) -> Happening:
+        """Nothing happens yet; what this viewer does next depends on what is decided by now, ``about`` their
+        ``page``, a ``message``, or ``nothing``."""
+        return self._now, "", {"type": about}
 
     def _happening(self, kind: str, fields: Fields) -> Happening:
         event = self._base(kind)

@@ -21,9 +21,9 @@ def pleased_chance(appeal: float) -> float:
 
 
 class Player(Person):
-    """A person with something to play on. ``quality_plays`` counts the plays that pleased."""
+    """A person with something to play on. ``good_plays`` counts the plays that pleased."""
 
-    quality_plays = 0
+    good_plays = 0
 
     def _play(self, title: int, shown: Fields) -> Generator[Happening, None, bool]:
         """Play a title as long as it pleases. Returns whether it was watched on."""
@@ -37,7 +37,7 @@ class Player(Person):
         self._pass(chance.uniform(1, 3))
         yield self._happening("playback_start", {**about, "duration_s": length, "position_s": 0.0, **shown})
         pleased = chance.random() < pleased_chance(self.appeals[title])
-        self.quality_plays += pleased
+        self.good_plays += pleased
         wanted = (
             length * min(1.0, chance.uniform(0.55, 1.3))
             if pleased

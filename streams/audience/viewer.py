@@ -22,6 +22,7 @@ from streams.audience.playing import sigmoid
 from streams.audience.scenarios import STEADY, Scenario
 from streams.audience.seeking import Choice, Seeker
 from streams.audience.shelves import Shelves
+from streams.audience.shown import Offer
 from streams.audience.titles import TAGS
 
 
@@ -41,6 +42,7 @@ class Viewer(Seeker):
         self._turn_ms = turn_ms
         self._drifts = self.chance.random() < scenario.drift_share
         self._rushes = scenario.premiere and self.chance.random() < 0.8
+        self._noticed: Offer | None = None
         self.offline_share = scenario.late_share
 
     # --- the life ---
@@ -77,7 +79,7 @@ class Viewer(Seeker):
                 if not (yield from self._pay()):
                     self.gone = True
                     return
-            yield self._moment()  # what is decided until then is what they will find
+            yield self._moment("nothing")  # an offer that has arrived until then is what they will find
 
     def _away_ms(self) -> int:
         """Time until the next visit: longer when worn down, and rather in hours in which people watch."""
@@ -115,18 +117,14 @@ class Viewer(Seeker):
         them back."""
         chance = self.chance
         silences = 1 if chance.random() < habits.LEAVES_AT_ONCE else habits.SILENCES
-        looked_at = None
         for _ in range(silences):
             self._now += int(habits.SILENCE_MS * chance.uniform(0.5, 1.5))
-            yield self._moment()
+            yield self._moment("message")
             offer = self.shown.offer
-            if offer is None or offer == looked_at or chance.random() > habits.NOTICES:
+            if offer is None or offer == self._noticed or chance.random() > habits.NOTICES:
                 continue
-            looked_at = offer
             self._session = ""  # a message, not a visit
-            won = chance.random() < sigmoid(self.liking(*offer) - habits.WON_AT)
-            yield self._trailer(*offer, round(chance.uniform(45, 90) if won else chance.uniform(2, 15), 1))
-            if won:
+            if (yield from self._look_at_trailer(offer)):
                 self.contentment = 0.6
                 self._begin_visit()
                 yield self._happening("session_start", {})
@@ -134,6 +132,14 @@ class Viewer(Seeker):
                 yield self._happening("session_end", {})
                 return True
         return False
+
+    def _look_at_trailer(self, offer: Offer) -> Generator[Happening, None, bool]:
+        """Returns whether the trailer makes them want to see the title."""
+        chance = self.chance
+        self._noticed = offer
+        won = chance.random() < sigmoid(self.liking(*offer) - habits.WON_AT)
+        yield self._trailer(*offer, round(chance.uniform(45, 90) if won else chance.uniform(2, 15), 1))
+        return won
 
     # --- one visit ---
 
@@ -156,11 +162,16 @@ class Viewer(Seeker):
         self._begin_visit()
         yield self._happening("session_start", {})
         content = False
+        offer = self.shown.offer
+        news = offer if offer != self._noticed and chance.random() < habits.NOTICES else None
+        if news is not None and (yield from self._look_at_trailer(news)):
+            content = yield from self._play(news.title, {})
         for _ in range(4):
             self._pass(chance.uniform(1, 4))
+            yield self._moment("page")
             if craves:
                 craves = False
-                found = yield from self._search(self._craved)
+                found: Choice | None = yield from self._search(self._craved)
             else:
                 found = yield from self._look_at_page()
                 if found is None and chance.random() < habits.LOOKS_ELSEWHERE:
