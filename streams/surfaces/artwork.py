@@ -60,8 +60,6 @@ class Artwork:
                 raise ConfigurationError(
                     f"artwork policy {policy!r} is unknown: choose among {', '.join(POLICIES)}"
                 )
-        self.live = settings.artwork_policy
-        self.shadow = settings.artwork_shadow
         self.art: Array = new_art()
         self.art["frozen"] = not settings.learning
         self.places = ArtworkPlaces(context.state)
@@ -115,10 +113,11 @@ class Artwork:
         record["art_whom"] = 1 + page
         draws = int(record["art_draws"])
         views, plays = self.places.counts(title)
-        shadow = POLICIES.index(self.shadow) if self.shadow else -1
+        live, other = self.context.policies.roles[self.name]
+        shadow = POLICIES.index(other) if other else -1
         place = choose(
             tastes, slot, entry, state.title_tastes.records, title, views, plays, self.places.first(title),
-            self.art, moment.ts, POLICIES.index(self.live), shadow, settings.artwork_uniform, page,
+            self.art, moment.ts, POLICIES.index(live), shadow, settings.artwork_uniform, page,
             chance(state.profiles.records["key_hash"][slot], draws, settings.seed + DRAWS),
         )  # fmt: skip
         record["art_draws"] = draws + 1

@@ -25,7 +25,6 @@ class ArtworkViews:
         self._context = context
         self._places = places
         self._art = art
-        self._shadow = context.settings.artwork_shadow
         self._found = np.zeros((ART_CHOICES, 2), np.int64)
         self._resolved = np.zeros(ART_CHOICES, outcomes.RESOLVED)
 
@@ -102,7 +101,7 @@ class ArtworkViews:
         for title, label, policy, ours, tell, propensity, shadow, q, shadow_q in self._resolved[:n].tolist():
             if ours:
                 name = POLICIES[policy - 1] if policy else ""
-                asked = policy and name == self._shadow
+                asked = policy and name == self._context.policies.roles[ARTWORK][1]
                 self._context.off_policy(
                     ARTWORK, propensity, float(label), {name: shadow} if asked else {}, q,
                     {name: shadow_q} if asked else None,

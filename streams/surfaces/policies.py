@@ -12,6 +12,7 @@ have to be computed at every decision, at the cost of a second page. Their shado
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,8 +20,11 @@ import msgspec
 import numpy as np
 
 from models.off_policy import PolicyValue
-from streams.events.model_records import ModelRecord, model_key
+from streams.events.model_records import ModelRecord, ModelState, model_key
 from streams.settings import Settings
+from streams.state.shared import Shared
+
+log = logging.getLogger(__name__)
 
 LIVE = "live"
 """The policy at work, among the shadows."""
@@ -34,8 +38,15 @@ Put = Callable[[str, bytes, bytes | None], None]
 class Policies:
     """The off-policy sums of one partition, by surface and policy."""
 
-    def __init__(self, partition: int, settings: Settings, put: Put) -> None:
+    def __init__(self, partition: int, settings: Settings, shared: Shared, put: Put) -> None:
         self.values: dict[str, dict[str, PolicyValue]] = {}
+        self.roles = {
+            "artwork": (settings.artwork_policy, settings.artwork_shadow),
+            "trailers": (settings.trailer_policy, settings.trailer_shadow),
+        }
+        """By surface: the policy at work, and the shadow (empty: none). Changes between batches only."""
+        self._configured = dict(self.roles)
+        self._models = shared.models
         self._resolved: dict[str, int] = {}
         self._partition = partition
         self._settings = settings
@@ -70,29 +81,46 @@ class Policies:
         if self._settings.sharing and self._resolved[surface] % TELL_EVERY == 0:
             self._tell(surface)
 
+    def follow(self) -> None:
+        """A batch is about to begin: obey promotions."""
+        for surface, (live, shadow) in self.roles.items():
+            if shadow and self._models.at_work(surface, live, shadow) != live:
+                log.warning("the %s policy %s is promoted over %s", surface, shadow, live)
+                self.roles[surface] = (shadow, live)
+                self.values.pop(surface, None)  # what was at work then says nothing of what is now
+                self._tell(surface)
+
     def _tell(self, surface: str) -> None:
+        live, shadow = self.roles.get(surface, ("", ""))
+        models = [ModelState(spec=live, role="live", batches=0)] if live else []
+        if shadow:
+            models.append(ModelState(spec=shadow, role="shadow", batches=0))
         record = ModelRecord(
             name=surface,
             partition=self._partition,
-            version=self._resolved[surface],
-            policies={policy: value.sums.tolist() for policy, value in self.values[surface].items()},
+            version=self._resolved.get(surface, 0),
+            models=models,
+            policies={policy: value.sums.tolist() for policy, value in self.values.get(surface, {}).items()},
         )
         key = model_key(surface, self._partition)
         self._put(self._settings.models_topic, key, msgspec.json.encode(record))
 
     def dump(self) -> Any:
         """The sums, as picklable values; ``None`` while there are none."""
-        if not self.values:
+        if not self.values and self.roles == self._configured:
             return None
         sums = {
             surface: {policy: value.sums.copy() for policy, value in policies.items()}
             for surface, policies in self.values.items()
         }
-        return dict(self._resolved), sums
+        return dict(self._resolved), sums, dict(self._configured), dict(self.roles)
 
     def load(self, dumped: Any) -> None:
-        """Go on from a dump."""
-        resolved, sums = dumped
+        """Go on from a dump. Where the settings still say what they said then, promotions hold."""
+        resolved, sums, configured, roles = dumped
+        for surface, role in roles.items():
+            if configured.get(surface) == self._configured.get(surface):
+                self.roles[surface] = role
         self._resolved = dict(resolved)
         self.values = {}
         for surface, policies in sums.items():

@@ -61,9 +61,11 @@ class Surfaces:
     ) -> None:
         self.sharing = ModelSharing(partition, settings, state, shared, outgoing.put)
         """The partition's models among those of all."""
-        self.policies = Policies(partition, settings, outgoing.put)
+        self.policies = Policies(partition, settings, shared, outgoing.put)
         """What other policies would have earned."""
-        self.context = SurfaceContext(settings, state, outgoing, stats, shared, partition, self.sharing)
+        self.context = SurfaceContext(
+            settings, state, outgoing, stats, shared, partition, self.sharing, self.policies
+        )
         self.context.policy_listeners.append(self.policies.add)
         self.surfaces: dict[str, Surface] = {}
         for name in settings.surfaces_on:
@@ -144,6 +146,7 @@ class Surfaces:
     def follow_shared(self) -> None:
         """A batch is about to begin: take over what other partitions have told."""
         self.sharing.follow()
+        self.policies.follow()
         for surface in self.surfaces.values():
             try:
                 surface.follow_shared()

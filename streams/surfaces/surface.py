@@ -26,6 +26,7 @@ from streams.state.partition_state import PartitionState
 from streams.state.shared import Shared
 from streams.state.sharing import ModelSharing
 from streams.stats import EngineStats
+from streams.surfaces.policies import Policies
 
 Reaction = Callable[[Moment], None]
 
@@ -78,7 +79,10 @@ class SurfaceContext:
         shared: Shared,
         partition: int,
         sharing: ModelSharing,
+        policies: Policies,
     ) -> None:
+        self.policies = policies
+        """``policies.roles`` has the policy at work and the shadow of each surface that draws by chance."""
         self.sharing = sharing
         """Register a model there (``register``) to have it mixed with the other partitions'."""
         self.partition = partition
