@@ -18,6 +18,9 @@ _spec.loader.exec_module(toy_engine)
 if __name__ == "__main__":
     sys.exit(
         run_worker(
-            load(), lambda settings: create_app(settings, lambda partition: toy_engine.ToyEngine(settings))
+            load(),
+            lambda settings: create_app(
+                settings, lambda partition: toy_engine.ToyEngine(settings, partition)
+            ),
         )
     )
