@@ -16,6 +16,7 @@ import click
 
 from streams.commands.audience import audience
 from streams.commands.demo import demo
+from streams.commands.models import models
 from streams.commands.schema import schema
 from streams.commands.topics import topics
 from streams.commands.watch import watch
@@ -63,7 +64,7 @@ def cli(ctx: click.Context) -> None:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-for _command in (demo, worker, topics, audience, replay, watch, schema):
+for _command in (demo, worker, topics, audience, replay, watch, models, schema):
     cli.add_command(_command)
 
 

@@ -7,6 +7,7 @@ FlywheelError
 ├── PositionError           a batch does not begin where the partition stands; the caller seeks
 ├── CheckpointError         a checkpoint failed; the partition's memory must be thrown away
 │   └── FencedError         another worker owns the partition now
+├── PromotionError          a shadow model has not earned the place of the one at work
 ├── StalledError            lag without progress for too long; the process ends non-zero
 └── InvariantError          a bug in Flywheel itself: what must hold did not
 """
@@ -40,6 +41,10 @@ class CheckpointError(FlywheelError):
 
 class FencedError(CheckpointError):
     """Another worker has taken the partition over; this one may no longer write."""
+
+
+class PromotionError(FlywheelError):
+    """A shadow model has not earned the place of the one at work, or nothing was promoted."""
 
 
 class StalledError(FlywheelError):
