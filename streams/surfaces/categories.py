@@ -14,6 +14,7 @@ import numpy as np
 
 from streams import topics
 from streams.decisions.categories import FIXED, POPULAR, TASTE, consider, count_browsing, count_play
+from streams.events.schema import ProfileSettings
 from streams.experiments.declaration import POLICIES, Experiment
 from streams.experiments.outcomes import COUNTED, OBSERVED
 from streams.experiments.reading import SETS, load
@@ -61,7 +62,7 @@ class Categories:
     def reactions(self) -> Mapping[int, Reaction]:
         """When to look at a profile's categories again."""
         return {
-            MomentKind.SESSION: self._decide,
+            MomentKind.SESSION: self._on_session,
             MomentKind.SETTINGS: self._decide,
             MomentKind.QUALITY: self._on_quality,
             MomentKind.BROWSED: self._on_browsed,
@@ -72,6 +73,10 @@ class Categories:
         self._emit(moment, POPULAR, (), CATEGORIES, 0.0, {})
 
     # --- moments -------------------------------------------------------------------------------------------
+
+    def _on_session(self, moment: Moment) -> None:
+        if not isinstance(self.context.event(moment), ProfileSettings):  # their own moment is next
+            self._decide(moment)
 
     def _on_quality(self, moment: Moment) -> None:
         state = self.context.state

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from streams.events.schema import ProfileSettings
 from streams.experiments.assignment import arm_of, experiments_of
 from streams.experiments.declaration import METRICS, Experiment
 from streams.experiments.judging import Allocation, allocation_of, judge
@@ -68,7 +69,8 @@ class Experiments:
     # --- moments -------------------------------------------------------------------------------------------
 
     def _on_session(self, moment: Moment) -> None:
-        if self.declaration.experiments:
+        # Settings that come first may say that this is a kid: it joins at the next session, if it is none.
+        if self.declaration.experiments and not isinstance(self.context.event(moment), ProfileSettings):
             self._join(moment)
         self._count(moment, VISITS, 1.0)
 
