@@ -21,12 +21,15 @@ from streams.profiles.layout import Subscription
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import TOP_TITLES, TRAILER_OFFERS
+from streams.settings import DAY_MS
 from streams.state.catalog import Picture
 from streams.surfaces.surface import Reaction, SurfaceContext
 from streams.surfaces.trailer_outcomes import TRAILERS, WEEK_MS, TrailerOutcomes, trailer_hash
 
 DRAWS = 0x7A1
 """Added to the seed, so that trailers are drawn apart from rows."""
+STAND_MS = DAY_MS
+"""An offer stands for a day at least, however the score climbs."""
 TITLE_TRAILERS = 4
 """Trailers of one title that are looked at."""
 POPULAR = 20
@@ -111,16 +114,18 @@ class Trailers:
         record = self.context.state.tastes.records[moment.slot]
         if record["plain"] or record["trailer_lost"]:
             return False
-        recent = sum(ts > 0 and abs(moment.ts - ts) < WEEK_MS for ts in record["trailer_ts"].tolist())
-        return recent < self.context.settings.trailers_per_week
+        since = [abs(moment.ts - ts) for ts in record["trailer_ts"].tolist() if ts]
+        if since and min(since) < STAND_MS:
+            return False
+        return sum(passed < WEEK_MS for passed in since) < self.context.settings.trailers_per_week
 
     def _arms(self, slot: int) -> list[Arm]:
-        """The trailers of the profile's best titles, else of popular ones, that it may see and has not seen."""
+        """The trailers of the profile's best titles, else of popular ones, that it may see, has not seen, and was not
+        offered last."""
         state = self.context.state
         record = state.tastes.records[slot]
         limit = int(record["max_age"]) or (KIDS_AGE if record["kids"] else 0)
-        offered = record["trailer_id"][record["trailer_state"] != 0].tolist()
-        passed = {*record["trailer_seen"].tolist(), *offered}
+        passed = {*record["trailer_seen"].tolist(), *record["trailer_id"].tolist()}
 
         def trailers_of(title: int, rank: float) -> list[Arm]:
             facts = state.catalog.titles.get(self.context.title(title))
