@@ -1,9 +1,9 @@
 """The event contract as code: every record that Flywheel reads or writes is a frozen struct named here.
 
 This module is the door: fields and their limits are in ``fields.py``, what is read in ``inputs.py`` and
-``catalog.py``, what is written in ``outputs.py``. Decoding and validating are one pass (msgspec). The JSON
-Schemas and the AsyncAPI document (``asyncapi.py``) are derived from these structs, so they cannot disagree
-with what the stream accepts.
+``catalog.py``, what is written in ``outputs.py`` and ``reports.py``. Decoding and validating are one pass
+(msgspec). The JSON Schemas and the AsyncAPI document (``asyncapi.py``) are derived from these structs, so
+they cannot disagree with what the stream accepts.
 
 Times are named ``ts`` and are integer milliseconds since the epoch (UTC); names ending in ``_s`` are seconds.
 """
@@ -50,7 +50,6 @@ from streams.events.inputs import (
 )
 from streams.events.outputs import (
     ArtworkChoice,
-    AudienceDemand,
     CategoryChoice,
     Cause,
     ChurnScore,
@@ -58,8 +57,6 @@ from streams.events.outputs import (
     Decision,
     Driver,
     Experiment,
-    ExperimentArm,
-    ExperimentResult,
     HomepageRankings,
     Model,
     Prediction,
@@ -68,6 +65,7 @@ from streams.events.outputs import (
     TitleReason,
     TrailerChoice,
 )
+from streams.events.reports import AudienceDemand, ExperimentArm, ExperimentResult
 
 __all__ = [
     "ROW",

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from models.allocation import thompson
-from models.arm_sums import N, mean, spread
+from models.arm_sums import N, mean
 from models.sample_ratio import always_valid_p, chi_square_p
 from models.sequential import Lift, compare
+from streams.experiments.allocation import Allocation, move
 from streams.experiments.declaration import Experiment
 from streams.experiments.totals import Totals
 from streams.settings import DAY_MS
@@ -25,26 +25,7 @@ from streams.settings import DAY_MS
 BROKEN_BELOW = 0.01
 """A split with a smaller always-valid p is called broken: one right split in a hundred, however long one
 looks."""
-MOVE_EVERY_MS = DAY_MS
-"""A bandit's shares move at most once a day of event time: an audience of one hour is not that of the
-next."""
-SHARE_DIGITS = 4
 DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Allocation:
-    """The shares of new profiles that the arms get now; ``version`` counts the changes."""
-
-    version: int
-    shares: tuple[float, ...]
-    stopped: tuple[bool, ...]
-    moved_ts: int
-
-    @classmethod
-    def declared(cls, experiment: Experiment) -> Allocation:
-        """As the experiment begins."""
-        return cls(0, experiment.shares, (False,) * len(experiment.arms), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +48,7 @@ def judge(
     broken = valid_p < BROKEN_BELOW
     harmed = [_harmed(experiment, comparison, alpha) for comparison in comparisons]
     if not broken:
-        allocation = _move(experiment, totals, allocation, harmed, ts)
+        allocation = move(experiment, totals, allocation, harmed, ts)
     verdict, winner = "broken_split", None
     if not broken:
         verdict, winner = _verdict(experiment, comparisons, allocation, alpha, ts)
@@ -106,17 +87,6 @@ def judge(
     return record, allocation
 
 
-def allocation_of(experiment: Experiment, record: dict[str, Any]) -> Allocation:
-    """The allocation in an ``experiment-results`` record. Raises ``KeyError`` or ``ValueError`` for one
-    that does not fit the experiment as it is declared here."""
-    told = record["allocation"]
-    if [arm["arm"] for arm in record["arms"]] != [arm.name for arm in experiment.arms]:
-        raise ValueError("the arms are others than those declared")
-    stopped = tuple(arm.name in told["stopped"] for arm in experiment.arms)
-    shares = tuple(float(share) for share in told["shares"])
-    return Allocation(int(told["version"]), shares, stopped, int(told["moved_ts"]))
-
-
 def _compare(experiment: Experiment, totals: Totals) -> list[Comparison]:
     control = totals.sums[0]
     guarded = [experiment.metrics.index(guardrail.metric) for guardrail in experiment.guardrails]
@@ -142,42 +112,6 @@ def _harmed(experiment: Experiment, comparison: Comparison, alpha: float) -> lis
 
 def _upward(lift: Lift, up: bool) -> Lift:
     return lift if up else Lift(-lift.value, lift.error, lift.n, lift.theta)
-
-
-def _move(
-    experiment: Experiment, totals: Totals, allocation: Allocation, harmed: list[list[bool]], ts: int
-) -> Allocation:
-    """Stop what harms, at once and for good; give better arms of a bandit more, once a day."""
-    harms = zip(allocation.stopped[1:], harmed, strict=True)
-    stopped = (False, *(out or any(now) for out, now in harms))
-    running = ~np.array(stopped)
-    declared = np.array(experiment.shares)
-    enough = totals.sums[running, 0, N].min() >= experiment.minimum
-    if experiment.bandit and enough and (ts - allocation.moved_ts >= MOVE_EVERY_MS):
-        shares = thompson(*_posterior(totals), running)
-    elif stopped != allocation.stopped:
-        shares = np.where(running, np.array(allocation.shares), 0.0)
-        shares = shares / shares.sum() if shares.sum() > 0 else np.where(running, declared, 0.0)
-    else:
-        return allocation
-    rounded = np.round(shares, SHARE_DIGITS)
-    rounded[int(rounded.argmax())] += 1.0 - rounded.sum()
-    new = tuple(float(share) for share in np.round(rounded, SHARE_DIGITS))
-    if new == allocation.shares and stopped == allocation.stopped:
-        return Allocation(allocation.version, new, stopped, ts)
-    return Allocation(allocation.version + 1, new, stopped, ts)
-
-
-def _posterior(totals: Totals) -> tuple[Any, Any]:
-    """Means and standard errors of the arms' metric: what each has, adjusted for its profiles' past."""
-    control = totals.sums[0, 0]
-    lifts = [compare(control, arm[0]) for arm in totals.sums[1:]]
-    means = [0.0, *(float(lift.value) for lift in lifts)]
-    errors = [float(np.sqrt(spread(control, np.mean([lift.theta for lift in lifts]))))]
-    errors += [
-        float(np.sqrt(spread(arm[0], lift.theta))) for arm, lift in zip(totals.sums[1:], lifts, strict=True)
-    ]
-    return np.array(means), np.array(errors)
 
 
 def _verdict(

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from streams.experiments.declaration import (
     Experiment,
     Guardrail,
 )
+from streams.experiments.fields import choice, known, number, time
 from streams.profiles.taste import CATEGORIES, EXPERIMENTS
 from streams.settings import DAY_MS
 
@@ -70,8 +70,8 @@ def load(path: str) -> Declaration:
 
 def declare(told: Mapping[str, Any]) -> Declaration:
     """The declaration in a parsed file. Raises ``ConfigurationError``."""
-    _known(told, ("holdout", "salt", "experiments"), "the file")
-    holdout = _number(told, "holdout", 0.0, "the file", 0.0, 0.9)
+    known(told, ("holdout", "salt", "experiments"), "the file")
+    holdout = number(told, "holdout", 0.0, "the file", 0.0, 0.9)
     layers: dict[str, int] = {}
     taken: dict[str, int] = {}
     setters: dict[str, str] = {}
@@ -87,7 +87,7 @@ def declare(told: Mapping[str, Any]) -> Declaration:
         if place >= EXPERIMENTS:
             raise ConfigurationError(f"layer {layer!r} is one too many: {EXPERIMENTS} are supported")
         low = taken.get(layer, 0)
-        high = low + round(_number(entry, "share", 1.0, name, 0.0, 1.0) * BUCKETS)
+        high = low + round(number(entry, "share", 1.0, name, 0.0, 1.0) * BUCKETS)
         if high > BUCKETS:
             raise ConfigurationError(
                 f"{name}: the experiments of layer {layer!r} have {high / BUCKETS:g} of its profiles together: "
@@ -108,24 +108,24 @@ def declare(told: Mapping[str, Any]) -> Declaration:
 def _experiment(
     entry: Mapping[str, Any], name: str, layer: str, place: int, low: int, high: int
 ) -> Experiment:
-    _known(entry, FIELDS, name)
+    known(entry, FIELDS, name)
     arms = tuple(_arm(arm, name) for arm in entry.get("arms", ()))
     names = [arm.name for arm in arms]
     if not 2 <= len(arms) <= MAX_ARMS or len(set(names)) < len(names):
         raise ConfigurationError(
             f"{name}: arms are {names}: give it 2 to {MAX_ARMS} with different names, the control first"
         )
-    starts, ends = _time(entry, "starts", 0, name), _time(entry, "ends", FOR_EVER_MS, name)
+    starts, ends = time(entry, "starts", 0, name), time(entry, "ends", FOR_EVER_MS, name)
     if starts >= ends:
         raise ConfigurationError(f"{name}: it ends before it starts: change starts or ends")
     guardrails = []
     for told in entry.get("guardrails", ()):
-        _known(told, ("metric", "direction", "margin"), f"{name}: a guardrail")
+        known(told, ("metric", "direction", "margin"), f"{name}: a guardrail")
         guardrails.append(
             Guardrail(
-                _choice(told, "metric", METRICS, METRICS[0], f"{name}: a guardrail"),
-                _choice(told, "direction", ("up", "down"), "up", f"{name}: a guardrail") == "up",
-                _number(told, "margin", 0.0, f"{name}: a guardrail", 0.0, 1e9),
+                choice(told, "metric", METRICS, METRICS[0], f"{name}: a guardrail"),
+                choice(told, "direction", ("up", "down"), "up", f"{name}: a guardrail") == "up",
+                number(told, "margin", 0.0, f"{name}: a guardrail", 0.0, 1e9),
             )
         )
     return Experiment(
@@ -135,13 +135,13 @@ def _experiment(
         low=low,
         high=high,
         arms=arms,
-        metric=_choice(entry, "metric", METRICS, METRICS[0], name),
-        window_ms=round(_number(entry, "window_days", 7.0, name, 1 / 1_440, 365.0) * DAY_MS),
-        bandit=_choice(entry, "mode", ("fixed", "bandit"), "fixed", name) == "bandit",
+        metric=choice(entry, "metric", METRICS, METRICS[0], name),
+        window_ms=round(number(entry, "window_days", 7.0, name, 1 / 1_440, 365.0) * DAY_MS),
+        bandit=choice(entry, "mode", ("fixed", "bandit"), "fixed", name) == "bandit",
         guardrails=tuple(guardrails),
-        minimum=round(_number(entry, "minimum", MINIMUM, name, 10, 1e9)),
-        alpha=_number(entry, "alpha", ALPHA, name, 1e-6, 0.5),
-        indifference=_number(entry, "indifference", 0.0, name, 0.0, 1e9),
+        minimum=round(number(entry, "minimum", MINIMUM, name, 10, 1e9)),
+        alpha=number(entry, "alpha", ALPHA, name, 1e-6, 0.5),
+        indifference=number(entry, "indifference", 0.0, name, 0.0, 1e9),
         starts_ms=starts,
         ends_ms=ends,
     )
@@ -152,51 +152,14 @@ def _arm(told: Mapping[str, Any], experiment: str) -> Arm:
     if not isinstance(name, str) or not name:
         raise ConfigurationError(f"{experiment}: an arm has no name: give every arm one")
     where = f"{experiment}: arm {name!r}"
-    _known(told, ("name", "weight", "policy", "categories", "count", "margin"), where)
-    policy = _choice(told, "policy", POLICIES, POLICIES[0], where) if "policy" in told else None
+    known(told, ("name", "weight", "policy", "categories", "count", "margin"), where)
+    policy = choice(told, "policy", POLICIES, POLICIES[0], where) if "policy" in told else None
     categories = tuple(map(str, told.get("categories", ())))
     if (policy == "fixed") != bool(categories):
         raise ConfigurationError(f'{where}: policy = "fixed" and categories = [...] go together')
     if len(categories) > CATEGORIES:
         raise ConfigurationError(f"{where}: {len(categories)} categories: {CATEGORIES} are shown at most")
-    weight = _number(told, "weight", 1.0, where, 0.001, 1e6)
-    count = round(_number(told, "count", CATEGORIES, where, 1, CATEGORIES)) if "count" in told else None
-    margin = _number(told, "margin", 0.0, where, 0.0, 1.0) if "margin" in told else None
+    weight = number(told, "weight", 1.0, where, 0.001, 1e6)
+    count = round(number(told, "count", CATEGORIES, where, 1, CATEGORIES)) if "count" in told else None
+    margin = number(told, "margin", 0.0, where, 0.0, 1.0) if "margin" in told else None
     return Arm(name, weight, policy, categories, count, margin)
-
-
-def _known(told: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
-    unknown = sorted(set(told) - set(names))
-    if unknown:
-        raise ConfigurationError(f"{where}: {unknown[0]} is not known: {', '.join(names)} are")
-
-
-def _number(
-    told: Mapping[str, Any], name: str, default: float, where: str, least: float, most: float
-) -> float:
-    value = told.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ConfigurationError(
-            f"{where}: {name} is {value!r}: set it to a number from {least:g} to {most:g}"
-        )
-    return float(value)
-
-
-def _choice(told: Mapping[str, Any], name: str, choices: tuple[str, ...], default: str, where: str) -> str:
-    value = told.get(name, default)
-    if value not in choices:
-        raise ConfigurationError(f"{where}: {name} is {value!r}: set it to one of {', '.join(choices)}")
-    return str(value)
-
-
-def _time(told: Mapping[str, Any], name: str, default: int, where: str) -> int:
-    value = told.get(name)
-    if value is None:
-        return default
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)
-    if not isinstance(value, datetime):
-        raise ConfigurationError(f"{where}: {name} is {value!r}: write it as 2026-12-01T00:00:00Z")
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    return round(value.timestamp() * 1000)

@@ -17,8 +17,9 @@ from msgspec import Struct
 from streams import topics
 from streams.errors import RecoveryError
 from streams.events.rekeyed import Tally
+from streams.experiments.allocation import Allocation
 from streams.experiments.declaration import Experiment
-from streams.experiments.judging import Allocation, judge
+from streams.experiments.judging import judge
 from streams.experiments.reading import load
 from streams.experiments.totals import Totals, from_record, merged
 from streams.rekeyed.owner import Put
@@ -40,7 +41,7 @@ class Part(Struct, array_like=True):
 
 class Standing(Struct, array_like=True):
     """Where an experiment stands: a changelog record under its id. ``allocation`` has the fields of
-    ``judging.Allocation``; ``digest`` says of which declaration."""
+    ``experiments.allocation.Allocation``; ``digest`` says of which declaration."""
 
     version: int
     digest: int

@@ -19,16 +19,14 @@ from streams.experiments.declaration import POLICIES, Experiment
 from streams.experiments.outcomes import COUNTED, OBSERVED
 from streams.experiments.reading import SETS, load
 from streams.profiles.moments import Moment, MomentKind
-from streams.profiles.parameters import Array
 from streams.profiles.taste import CATEGORIES, EXPERIMENTS, MAX_TAGS
+from streams.surfaces.known_tags import KnownTags
 from streams.surfaces.surface import Reaction, SurfaceContext
 
 MARGIN = 0.05
 """A new set must be worth this share more: categories that jump about are not found again."""
 KIDS_AGE = 12
 """The age limit of a kids' profile that has none of its own."""
-FITTING_SHARE = 0.5
-"""A category is for an age when at least this share of its titles is: of unknown ratings, none is."""
 ALL, KIDS = 0, 1
 """Groups with a popularity of their own."""
 REASONS = ("popular", "taste", "browsed")
@@ -51,11 +49,7 @@ class Categories:
             for e in experiments
             if any(getattr(arm, s) is not None for arm in e.arms for s in SETS)
         }
-        self._catalog_version = -1
-        self._names: list[str] = []
-        self._base = np.zeros(MAX_TAGS)
-        self._allowed: dict[int, Array] = {}
-        self._fixed: dict[tuple[str, ...], Array] = {(): np.zeros(0, np.int64)}
+        self._known = KnownTags(context.state)
         self._parts, self._scores = np.zeros((3, MAX_TAGS)), np.zeros(MAX_TAGS)
         self._best = np.zeros(CATEGORIES, np.int8)
 
@@ -143,21 +137,25 @@ class Categories:
         arms: Mapping[int, tuple[Experiment, int, float]],
     ) -> None:
         """Emit the profile's categories when they are to change, or when it came under another arm."""
-        self._follow_catalog()
+        known = self._known
+        known.follow_catalog()
         tastes, slot = self.context.state.tastes, moment.slot
         record = tastes.records[slot]
         kids = bool(record["kids"])
         limit = int(record["max_age"]) or (KIDS_AGE if kids else 0)
+        fixed = known.indexes(categories)
+        if policy == FIXED and not len(fixed):
+            policy = POPULAR  # the catalog knows none of them
         gain = consider(
-            tastes.records, slot, policy, moment.ts, self.popular[KIDS if kids else ALL], self._base,
-            self._fixed_tags(categories), self._fitting(limit), len(self._names), count, self._parts,
+            tastes.records, slot, policy, moment.ts, self.popular[KIDS if kids else ALL], known.base,
+            fixed, known.fitting(limit), len(known.names), count, self._parts,
             self._scores, self._best,
         )  # fmt: skip
         arm = sum((e.digest * 31 + arm + 1 for e, arm, _ in arms.values())) % 2**32
         if gain <= margin and arm == record["cat_arm"]:
             return
         previous = [
-            self._names[tag - 1] for tag in record["cat_shown"].tolist() if 0 < tag <= len(self._names)
+            known.names[tag - 1] for tag in record["cat_shown"].tolist() if 0 < tag <= len(known.names)
         ]
         chosen = self._best.tolist()
         propensity, experiment = 1.0, None
@@ -178,7 +176,7 @@ class Categories:
             explore=propensity < 1.0,
             propensity=propensity,
             experiment=experiment,
-            categories=[self._names[tag - 1] for tag in chosen if tag],
+            categories=[known.names[tag - 1] for tag in chosen if tag],
             previous=previous if record["cat_version"] > 1 else None,
             reasons=self._reasons(policy, chosen),
         )
@@ -193,59 +191,12 @@ class Categories:
             largest = max(range(len(parts)), key=parts.__getitem__)
             reasons.append(
                 {
-                    "category": self._names[tag - 1],
+                    "category": self._known.names[tag - 1],
                     "feature": REASONS[largest],
                     "contribution": round(parts[largest], 4),
                 }
             )
         return reasons
-
-    # --- the catalog ---------------------------------------------------------------------------------------
-
-    def _follow_catalog(self) -> None:
-        """Names of tags, and how much of the catalog each has."""
-        state = self.context.state
-        if self._catalog_version == state.catalog.version:
-            return
-        self._catalog_version = state.catalog.version
-        names: dict[int, str] = {}
-        for name, index in state.tags.items():
-            names.setdefault(index, name)
-        self._names = [names[index] for index in range(len(names))]
-        self._allowed, self._fixed = {}, {(): self._fixed[()]}
-        titles = self._titles_by_tag(0)
-        self._base = titles / max(1.0, float(titles.sum()))
-
-    def _titles_by_tag(self, limit: int) -> Array:
-        """How many titles of the catalog, for viewers of ``limit`` years (0: all), have each tag."""
-        titles = self.context.state.title_tastes.records
-        active = titles["active"] == 1
-        if limit:
-            active &= titles["age"] <= limit
-        return np.bincount(titles["tags"][active].ravel(), minlength=MAX_TAGS + 1)[1 : MAX_TAGS + 1].astype(
-            float
-        )
-
-    def _fitting(self, limit: int) -> Array:
-        """1 for each tag that may be shown under an age limit (0: none). The last tag is shared by many
-        when there are too many: it has no name."""
-        allowed = self._allowed.get(limit)
-        if allowed is None:
-            titles = self._titles_by_tag(0)
-            allowed = (titles > 0) & (self._titles_by_tag(limit) >= FITTING_SHARE * titles)
-            if len(self.context.state.tags) > MAX_TAGS:
-                allowed[MAX_TAGS - 1] = False
-            allowed = self._allowed[limit] = allowed.astype(np.uint8)
-        return allowed
-
-    def _fixed_tags(self, categories: tuple[str, ...]) -> Array:
-        """Indexes of declared categories; those that the catalog does not know are left out."""
-        fixed = self._fixed.get(categories)
-        if fixed is None:
-            tags = self.context.state.tags
-            known = [tags[name] for name in categories if name in tags]
-            fixed = self._fixed[categories] = np.array(known, np.int64)
-        return fixed
 
     # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
 

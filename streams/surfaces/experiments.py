@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from streams.events.schema import ProfileSettings
+from streams.experiments.allocation import Allocation, allocation_of
 from streams.experiments.assignment import arm_of, experiments_of
 from streams.experiments.declaration import METRICS, Experiment
-from streams.experiments.judging import Allocation, allocation_of, judge
+from streams.experiments.judging import judge
 from streams.experiments.outcomes import (
     COUNTED,
     OBSERVED,

@@ -10,9 +10,10 @@ import numpy as np
 import orjson
 import pytest
 
-from streams.events.outputs import ExperimentResult
+from streams.events.reports import ExperimentResult
+from streams.experiments.allocation import Allocation, allocation_of
 from streams.experiments.declaration import METRICS, Experiment
-from streams.experiments.judging import Allocation, allocation_of, judge
+from streams.experiments.judging import judge
 from streams.experiments.reading import declare
 from streams.experiments.totals import Totals, from_record, merged
 from streams.settings import DAY_MS
