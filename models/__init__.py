@@ -10,10 +10,14 @@ registry.py             any River classifier, by name, under one interface
 thompson.py             Thompson sampling among a few arms, with exact propensities
 evaluation.py           rolling AUC, log loss and calibration: predict, then learn
 paired_loss.py          is one model better than another? predict, then learn, pair by pair
+co_watch.py             bounded neighbours: what is watched by those who watched this
+factorisation.py        a vector a viewer, a vector a title
+title_logit.py          which of many titles is played next, learned among those at the top
 drift.py                ADWIN on the loss
 arm_sums.py             an arm of an experiment, as sums that merge
 sequential.py           is one arm better? an answer that may be looked at at any time (CUPED, guardrails)
 sample_ratio.py         did the arms get the shares they were to get?
 allocation.py           which share of new profiles each arm gets, when better arms are to get more
+credit.py               to which choices is a play owed? Shapley over lifts
 off_policy.py           what another policy would have earned: IPS, SNIPS, DR
 """
