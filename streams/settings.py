@@ -78,6 +78,9 @@ class Settings:
     # ------------------------------------------------------------------------------------------------
     surfaces: str = ""
     """What is decided beside rows and churn, comma separated; empty: nothing."""
+    titles_margin: float = 0.001
+    """A ranking of titles leaves when it is worth this much more than the one that stands (expected DCG of the next
+    quality play)."""
     experiments: str = ""
     """Path of the TOML file that declares experiments; empty: nobody is experimented on."""
     tally_interval_ms: int = MINUTE_MS

@@ -20,6 +20,8 @@ ARTWORK_TAGS = 3
 """Tags of an image that count."""
 TOP_TITLES = 20
 """Titles of a homepage ranking."""
+RIVALS = 30
+"""Titles that stood next to the page when it was last made: what is played is learned against all of them."""
 HAD_WORDS = 64
 """A Bloom filter of 4,096 bits of the titles a profile has had: 0.04 % of the others look had after 100
 titles, 1.6 % after 400, 7 % after 740."""
@@ -70,6 +72,8 @@ TASTE = np.dtype(
         ("title_search", "i4", (4,)),  # 1 + slot: results opened or shown last
         ("title_search_tag", "i1", (2,)),  # 1 + tag
         ("title_search_ts", "i8"),
+        ("title_explored", "i4"),  # 1 + slot: the new title shown higher than earned in this session
+        ("title_rivals", "i4", (RIVALS,)),  # 1 + slot: that came next in the last ranking, for learning
         ("title_version", "u4"),
         ("title_draws", "u4"),
         ("top_titles", "i4", (TOP_TITLES,)),  # 1 + slot, best first, as emitted
@@ -131,6 +135,9 @@ TASTE = np.dtype(
         ("cat_browsed", "i1", (CATEGORIES,)),  # 1 + tag: those looked at most ...
         ("cat_minutes", "f4", (CATEGORIES,)),  # ... for how long, decayed; as of cat_ts
         ("cat_ts", "i8"),
+        # credit: what has been counted of each trailer's offer (bits: 1 offered, 2 viewed, 4 played), and of which
+        ("credit_offers", "u1", (TRAILER_OFFERS,)),
+        ("credit_offer_s", "u4", (TRAILER_OFFERS,)),
         # demand
         ("demand_region", "u1"),  # 1 + index of the region of the last session
     ],

@@ -1,0 +1,154 @@
+"""Titles: who competes for a profile's page. Compiled.
+
+A large catalog costs no more than a small one, because only some hundred titles compete: neighbours of what the
+profile watched last, what everybody watches, the best of the tags it likes, what it searched, what is new.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from models.compiled import compiled
+from streams.decisions.title_counts import CO_WATCHED, has_had, in_ring
+from streams.decisions.title_known import (
+    LATELY,
+    N_FRESH,
+    N_LATELY,
+    N_POPULAR,
+    N_TAGS,
+    TAG_TITLES,
+    TITLE_TERMS,
+    Known,
+)
+from streams.profiles.parameters import Array, Fields, Floats
+from streams.profiles.taste import (
+    FOLLOWERS,
+    MAX_TAGS,
+    NEIGHBOURS,
+    PLAYED_TITLES,
+    RECENT_TITLES,
+    RIVALS,
+    TOP_TITLES,
+)
+
+CANDIDATES = 1_024
+"""Titles that compete for a page at most."""
+LIKED_TAGS = 3
+"""The tags a profile likes best whose best titles compete."""
+KIDS_AGE = 12
+"""The age limit of kids' profiles that set none."""
+
+
+class Bench(NamedTuple):
+    """Memory of scoring that is never state. ``stamp[slot]`` is ``mark[0]`` when a title was looked at for this
+    page and ``place[slot]`` its place among the candidates, -1: it may not come. ``page`` holds places
+    of candidates, best first: the page and the rivals behind it.
+    """
+
+    stamp: Array
+    place: Array
+    mark: Array
+    slots: Array
+    together: Floats
+    after: Floats
+    terms: Floats
+    scores: Floats
+    chances: Floats
+    tags: Floats
+    page: Array
+    fixed: Array
+
+
+def new_bench(capacity: int) -> Bench:
+    """Room for scoring among ``capacity`` titles."""
+    return Bench(
+        stamp=np.zeros(capacity, np.int64),
+        place=np.zeros(capacity, np.int32),
+        mark=np.zeros(1, np.int64),
+        slots=np.zeros(CANDIDATES, np.int32),
+        together=np.zeros(CANDIDATES),
+        after=np.zeros(CANDIDATES),
+        terms=np.zeros((CANDIDATES, len(TITLE_TERMS))),
+        scores=np.zeros(CANDIDATES),
+        chances=np.zeros(CANDIDATES),
+        tags=np.zeros(MAX_TAGS),
+        page=np.zeros(TOP_TITLES + RIVALS, np.int32),
+        fixed=np.zeros(len(TITLE_TERMS), np.uint8),
+    )
+
+
+@compiled
+def admit(p: Fields, titles: Array, limit: int, n: int, slot: int, bench: Bench, forced: bool) -> int:
+    """Let a title compete unless it does already or may not; returns how many do."""
+    if slot <= 0 or bench.stamp[slot] == bench.mark[0] or n == CANDIDATES:
+        return n
+    bench.stamp[slot] = bench.mark[0]
+    bench.place[slot] = -1
+    title = titles[slot]
+    if not title.active or title.age > limit or (not forced and has_had(p, slot)):
+        return n
+    bench.place[slot] = n
+    bench.slots[n] = slot
+    bench.together[n] = 0.0
+    bench.after[n] = 0.0
+    return n + 1
+
+
+@compiled
+def age_limit(p: Fields) -> int:
+    """From which age on titles are too old for the profile; a title of unknown age is for adults."""
+    limit = 255
+    if p.kids:
+        limit = KIDS_AGE
+    if p.max_age > 0:
+        limit = min(limit, int(np.int64(p.max_age)))
+    return limit
+
+
+@compiled
+def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: int) -> int:
+    """Let everything compete that may be worth it; returns how many do. For a plain page that is what everybody
+    watches."""
+    if p.plain:
+        for k in range(known.n[N_POPULAR]):
+            n = admit(p, titles, limit, n, known.popular[k], bench, True)
+        for k in range(min(LATELY, known.n[N_LATELY])):
+            n = admit(p, titles, limit, n, known.lately[k], bench, True)
+        return n
+    for k in range(p.title_search.shape[0]):
+        n = admit(p, titles, limit, n, p.title_search[k] - 1, bench, False)
+    for k in range(p.title_search_tag.shape[0]):
+        if p.title_search_tag[k] > 0:
+            for j in range(TAG_TITLES):
+                n = admit(p, titles, limit, n, known.by_tag[p.title_search_tag[k] - 1, j], bench, False)
+    for k in range(TOP_TITLES):
+        n = admit(p, titles, limit, n, p.top_titles[k] - 1, bench, False)
+    for k in range(known.n[N_POPULAR]):
+        n = admit(p, titles, limit, n, known.popular[k], bench, False)
+    for k in range(min(LATELY, known.n[N_LATELY])):
+        n = admit(p, titles, limit, n, known.lately[k], bench, False)
+    liked = np.full(LIKED_TAGS, -1)
+    for g in range(known.n[N_TAGS]):
+        at = LIKED_TAGS
+        while at > 0 and p.taste[g] > 0 and (liked[at - 1] < 0 or p.taste[g] > p.taste[liked[at - 1]]):
+            if at < LIKED_TAGS:
+                liked[at] = liked[at - 1]
+            liked[at - 1] = g
+            at -= 1
+    for k in range(LIKED_TAGS):
+        if liked[k] >= 0:
+            for j in range(TAG_TITLES):
+                n = admit(p, titles, limit, n, known.by_tag[liked[k], j], bench, False)
+    for k in range(known.n[N_FRESH]):
+        n = admit(p, titles, limit, n, known.fresh[k], bench, False)
+    for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
+        near = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1].near
+        for j in range(NEIGHBOURS):
+            n = admit(p, titles, limit, n, near[j] - 1, bench, False)
+    for back in range(in_ring(p.title_played_n, PLAYED_TITLES)):
+        following = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1].next
+        for j in range(FOLLOWERS):
+            n = admit(p, titles, limit, n, following[j] - 1, bench, False)
+    return n

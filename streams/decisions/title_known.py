@@ -1,0 +1,97 @@
+"""Titles: what a partition knows of all of them together, the terms of their scores, and the lists of those that
+compete for every page.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from models.compiled import compiled
+from streams.profiles.clock import DAY, HOUR_MS, MONTH_MS, remaining
+from streams.profiles.parameters import Array, Floats
+from streams.profiles.taste import MAX_TAGS
+
+TITLE_TERMS = (
+    "popularity",
+    "trend",
+    "co_watch",
+    "after_play",
+    "tags",
+    "appeal",
+    "watched_now",
+    "factors",
+    "search",
+    "new",
+)
+"""What a title's score is made of; the names are the reasons of the contract."""
+START_WEIGHTS = (1.0, 0.4, 0.7, 1.2, 0.3, 0.4, 0.4, 0.5, 6.0, 0.5)
+"""Where learning starts: what two real logs taught, rounded. A search outweighs the most popular title."""
+POPULAR = 256
+"""Titles that compete for every page: the best of all by what is known of everybody."""
+LATELY = 64
+"""Titles played well last by anybody: what has just become popular competes too."""
+TAG_TITLES = 12
+"""The best titles of each tag."""
+FRESH = 48
+"""Titles hardly anybody has played, the newest first."""
+HOUR, FAST, DAY_TOTAL, SLOW, PLAYS_HOUR, PLAYS = range(6)
+"""Places in ``Known.totals``."""
+N_POPULAR, N_LATELY, N_FRESH, N_SINCE, N_LEARNED, N_TAGS = range(6)
+"""Places in ``Known.n``: lengths of the lists, quality plays since they were made, steps learned, tags."""
+
+
+class Known(NamedTuple):
+    """What a partition knows of all titles together; arrays that are changed in place.
+
+    ``totals`` are the sums over titles of their counts and ``tag_plays`` quality plays by tag (30 days), both as
+    of ``ts[0]``; ``weights`` and ``gradients`` belong to ``TITLE_TERMS``. The lists hold title slots.
+    """
+
+    totals: Floats
+    tag_plays: Floats
+    ts: Array
+    weights: Floats
+    gradients: Floats
+    popular: Array
+    lately: Array
+    by_tag: Array
+    fresh: Array
+    n: Array
+
+
+def new_known() -> Known:
+    """Nothing is known yet."""
+    return Known(
+        totals=np.zeros(6),
+        tag_plays=np.zeros(MAX_TAGS),
+        ts=np.zeros(1, np.int64),
+        weights=np.array(START_WEIGHTS),
+        gradients=np.ones(len(START_WEIGHTS)),
+        popular=np.zeros(POPULAR, np.int32),
+        lately=np.zeros(LATELY, np.int32),
+        by_tag=np.zeros((MAX_TAGS, TAG_TITLES), np.int32),
+        fresh=np.zeros(FRESH, np.int32),
+        n=np.zeros(6, np.int64),
+    )
+
+
+@compiled
+def advance_known(known: Known, ts: int) -> None:
+    """Bring the sums over all titles to ``ts``."""
+    elapsed = float(ts - known.ts[0])
+    if elapsed <= 0:
+        return
+    day = remaining(elapsed, DAY)
+    month = remaining(elapsed, MONTH_MS)
+    hour = remaining(elapsed, HOUR_MS)
+    known.totals[HOUR] *= hour
+    known.totals[PLAYS_HOUR] *= hour
+    known.totals[FAST] *= day * day * day * day
+    known.totals[DAY_TOTAL] *= day
+    known.totals[SLOW] *= month
+    known.totals[PLAYS] *= month
+    for g in range(MAX_TAGS):
+        known.tag_plays[g] *= month
+    known.ts[0] = ts

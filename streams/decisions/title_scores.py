@@ -1,0 +1,175 @@
+"""Titles: what each of those that compete is worth to a profile. Compiled.
+
+A score is a conditional logit (``models.title_logit``) of terms that are log shares or log lifts, so that knowing
+nothing is a term of zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.co_watch import lift
+from models.compiled import compiled
+from models.factorisation import product
+from streams.decisions.title_candidates import Bench
+from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, PLAY_DECAY, in_ring
+from streams.decisions.title_known import (
+    DAY_TOTAL,
+    FAST,
+    HOUR,
+    N_POPULAR,
+    N_TAGS,
+    PLAYS,
+    PLAYS_HOUR,
+    SLOW,
+    TITLE_TERMS,
+    Known,
+    advance_known,
+)
+from streams.profiles.clock import DAY, HOUR_MS, MONTH_MS, remaining
+from streams.profiles.parameters import Array, Fields
+from streams.profiles.taste import FOLLOWERS, NEIGHBOURS, PLAYED_TITLES, RECENT_TITLES, TITLE_TAGS
+
+TERMS = len(TITLE_TERMS)
+(
+    POPULARITY,
+    TREND,
+    CO_WATCH,
+    AFTER_PLAY,
+    TAGS,
+    APPEAL,
+    WATCHED_NOW,
+    FACTORS,
+    SEARCH,
+    NEW,
+) = range(TERMS)
+COUNT_PRIOR = 0.5
+"""A title that nobody has watched counts as having been watched this often (times how much its tags are)."""
+RECENT_SHARE = 0.995
+"""Weight of what was watched lately in ``trend``; the rest is popularity, for what was not watched lately."""
+CO_PRIOR = 2.0
+"""Encounters expected and seen that every lift begins with."""
+NOW_PRIOR = 20.0
+TASTE_PRIOR = 3.0
+NEW_DAYS = 14.0
+SEARCH_HALF_LIFE_MS = 6.0 * HOUR_MS
+OPENED, FOUND, FOUND_TAG = 1.0, 0.7, 0.35
+"""How strong a search is for the result that was opened, for one that was shown, for a title of a tag that the
+query names."""
+
+
+@compiled
+def _tag_shares(p: Fields, known: Known, bench: Bench) -> None:
+    """Fill ``bench.tags`` with how much more than others the profile likes each tag, in logarithms."""
+    own, all_plays = 0.0, 0.0
+    n = known.n[N_TAGS]
+    for g in range(n):
+        own += p.taste[g]
+        all_plays += known.tag_plays[g] + 0.5
+    for g in range(n):
+        share = (known.tag_plays[g] + 0.5) / all_plays
+        bench.tags[g] = np.log((p.taste[g] / share + TASTE_PRIOR) / (own + TASTE_PRIOR)) if own > 0 else 0.0
+
+
+@compiled
+def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
+    """Add up, for those that compete, how often they were watched with and played after what the profile watched
+    last; returns how often anything was."""
+    company, succession = 0.0, 0.0
+    weight = 1.0
+    for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
+        other = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1]
+        company += weight * other.near_all
+        for j in range(NEIGHBOURS):
+            slot = other.near[j] - 1
+            if slot >= 0 and bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
+                bench.together[bench.place[slot]] += weight * other.near_n[j]
+        weight *= CO_DECAY
+    weight = 1.0
+    for back in range(in_ring(p.title_played_n, PLAYED_TITLES)):
+        other = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1]
+        succession += weight * other.next_all
+        for j in range(FOLLOWERS):
+            slot = other.next[j] - 1
+            if slot >= 0 and bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
+                bench.after[bench.place[slot]] += weight * other.next_n[j]
+        weight *= PLAY_DECAY
+    return company, succession
+
+
+@compiled
+def _search_of(p: Fields, title: Fields, slot: int, left: float) -> float:
+    if left < 0.01:
+        return 0.0
+    for k in range(p.title_search.shape[0]):
+        if p.title_search[k] == slot + 1:
+            return left * (OPENED if k == 0 else FOUND)
+    for k in range(p.title_search_tag.shape[0]):
+        if p.title_search_tag[k] > 0:
+            for j in range(TITLE_TAGS):
+                if title.tags[j] == p.title_search_tag[k]:
+                    return left * FOUND_TAG
+    return 0.0
+
+
+@compiled
+def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
+    """Fill ``terms`` and ``scores`` of the ``n`` that compete. Without personal data when the page is plain."""
+    advance_known(known, ts)
+    personal = not p.plain
+    company, succession, left = 0.0, 0.0, 0.0
+    if personal:
+        company, succession = _gather(p, titles, bench)
+        _tag_shares(p, known, bench)
+        if p.title_search_ts > 0:
+            left = remaining(float(ts - p.title_search_ts), SEARCH_HALF_LIFE_MS)
+    totals = known.totals
+    used = known.n[N_POPULAR] + 1.0
+    all_slow = totals[SLOW] + COUNT_PRIOR * used
+    all_plays = totals[PLAYS] + COUNT_PRIOR * used
+    all_tags = 0.0
+    for g in range(known.n[N_TAGS]):
+        all_tags += known.tag_plays[g] + 0.5
+    usual_tag = all_tags / max(1.0, float(known.n[N_TAGS]))
+    for c in range(n):
+        slot = bench.slots[c]
+        title = titles[slot]
+        terms = bench.terms[c]
+        elapsed = float(ts - title.ts)
+        day = remaining(elapsed, DAY)
+        month = remaining(elapsed, MONTH_MS)
+        six_hours = day * day * day * day
+        hour = six_hours * six_hours * six_hours
+        hour *= hour
+        tag_rate, taste, tags = 0.0, 0.0, 0
+        for k in range(TITLE_TAGS):
+            if title.tags[k] > 0 and title.tags[k] <= known.n[N_TAGS]:
+                tag_rate += (known.tag_plays[title.tags[k] - 1] + 0.5) / usual_tag
+                if personal:
+                    taste += bench.tags[title.tags[k] - 1]
+                tags += 1
+        prior = COUNT_PRIOR * min(2.0, tag_rate / tags) if tags > 0 else COUNT_PRIOR
+        slow, plays = month * title.slow, month * title.plays
+        share = (slow + prior) / all_slow
+        log_share = np.log(share)
+        lately = hour * title.hour / (totals[HOUR] + 1.0) + six_hours * title.fast / (totals[FAST] + 1.0)
+        lately = (lately + day * title.day / (totals[DAY_TOTAL] + 1.0) + slow / (totals[SLOW] + 1.0)) / 4.0
+        terms[POPULARITY] = log_share
+        terms[TREND] = np.log(RECENT_SHARE * lately + (1.0 - RECENT_SHARE) * share) - log_share
+        now = (hour * title.plays_hour + NOW_PRIOR * share) / (totals[PLAYS_HOUR] + NOW_PRIOR)
+        terms[WATCHED_NOW] = np.log(now) - log_share
+        terms[APPEAL] = np.log((slow + 2.0) / (plays + 4.0))
+        terms[CO_WATCH] = np.log(lift(bench.together[c], company * share, CO_PRIOR)) if company > 0 else 0.0
+        terms[AFTER_PLAY] = 0.0
+        if succession > 0:
+            played = (plays + COUNT_PRIOR) / all_plays
+            terms[AFTER_PLAY] = np.log(lift(bench.after[c], succession * played, CO_PRIOR))
+        terms[TAGS] = taste / tags if tags > 0 else 0.0
+        terms[FACTORS] = product(p.title_vector, title.vector) if personal else 0.0
+        terms[SEARCH] = _search_of(p, title, slot, left)
+        age = float(ts) / DAY - title.released
+        terms[NEW] = np.exp(-max(0.0, age) / NEW_DAYS) if title.released > 0 else 0.0
+        score = 0.0
+        for t in range(TERMS):
+            score += known.weights[t] * terms[t]
+        bench.scores[c] = score

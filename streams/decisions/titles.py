@@ -1,0 +1,233 @@
+"""Titles: the page of a profile, and what a title that was played teaches. Compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.compiled import compiled
+from models.factorisation import learn_pair
+from models.title_logit import learn_choice
+from streams.decisions.title_candidates import Bench, admit, age_limit, invite
+from streams.decisions.title_counts import give_vector
+from streams.decisions.title_known import N_LEARNED, Known
+from streams.decisions.title_scores import TERMS, score_titles
+from streams.profiles.clock import DAY
+from streams.profiles.parameters import Array, Fields, Floats
+from streams.profiles.taste import RIVALS, TOP_TITLES, UNFINISHED
+
+KEPT = TOP_TITLES + RIVALS
+CONTINUE_MS = 30 * DAY
+"""After this long nobody wants to go on with what was left unfinished."""
+SAMENESS = 0.1
+"""On the page of somebody unknown each title makes the others of its first tag cost this much, in log-odds."""
+LEAST_ERROR = 1e-3
+"""A title that was judged this well teaches its factors nothing."""
+NEW_AT = 3
+"""A new title that a session shows stands at this place (0 is the top), behind what is to be continued."""
+
+
+@compiled
+def rank_titles(p: Fields, titles: Array, known: Known, bench: Bench, ts: int) -> tuple[int, int, int]:
+    """Score what competes and put the ``KEPT`` best into ``bench.page`` (places of candidates); returns how many
+    these are, how many of them lead because they are to be continued, and how many compete."""
+    bench.mark[0] += 1
+    limit = age_limit(p)
+    n = 0
+    if not p.plain:
+        for k in range(UNFINISHED):
+            if p.title_unfinished[k] > 0 and ts - p.title_unfinished_ts[k] < CONTINUE_MS:
+                n = admit(p, titles, limit, n, p.title_unfinished[k] - 1, bench, True)
+    leading = n
+    n = invite(p, titles, known, bench, limit, n)
+    score_titles(p, titles, known, bench, n, ts)
+    page = bench.page
+    for at in range(leading):  # the one left last leads
+        here = at
+        while here > 0 and _left(p, bench.slots[at]) > _left(p, bench.slots[page[here - 1]]):
+            page[here] = page[here - 1]
+            here -= 1
+        page[here] = at
+    length = leading
+    for c in range(leading, n):
+        score = bench.scores[c]
+        if length == KEPT:
+            if score <= bench.scores[page[length - 1]]:
+                continue
+            length -= 1
+        here = length
+        while here > leading and score > bench.scores[page[here - 1]]:
+            page[here] = page[here - 1]
+            here -= 1
+        page[here] = c
+        length += 1
+    if p.title_recent_n == 0 and p.title_played_n == 0:
+        _mix(titles, bench, leading, min(length, TOP_TITLES))
+    return length, leading, n
+
+
+@compiled
+def _left(p: Fields, slot: int) -> int:
+    """When the title was left unfinished."""
+    for k in range(UNFINISHED):
+        if p.title_unfinished[k] == slot + 1:
+            return int(np.int64(p.title_unfinished_ts[k]))
+    return 0
+
+
+@compiled
+def _mix(titles: Array, bench: Bench, start: int, length: int) -> None:
+    """Order ``page[start:length]`` so that titles of one tag do not crowd its top: greedily, each title that
+    stands already costs the others of its first tag ``SAMENESS``."""
+    page = bench.page
+    for at in range(start, length - 1):
+        best, most = at, -1e300
+        for k in range(at, length):
+            tag = titles[bench.slots[page[k]]].tags[0]
+            worth = bench.scores[page[k]]
+            for before in range(start, at):
+                if tag > 0 and titles[bench.slots[page[before]]].tags[0] == tag:
+                    worth -= SAMENESS
+            if worth > most:
+                best, most = k, worth
+        chosen = page[best]
+        for k in range(best, at, -1):
+            page[k] = page[k - 1]
+        page[at] = chosen
+
+
+@compiled
+def gain_over(p: Fields, bench: Bench, length: int, leading: int, n: int) -> float:
+    """What the new page is worth over the one that stands: the expected gain in DCG of the next quality play.
+    Infinite when the standing one is empty, shows what may not come any more, or not what is to be continued.
+
+    ``n`` titles compete; their scores are log shares, so a softmax says which is played next.
+    """
+    highest = -1e300
+    for c in range(n):
+        highest = max(highest, bench.scores[c])
+    total = 0.0
+    for c in range(n):
+        total += np.exp(bench.scores[c] - highest)
+    gain = 0.0
+    for k in range(TOP_TITLES):
+        standing = p.top_titles[k] - 1
+        if standing < 0:
+            if k < length:
+                return np.inf
+            break
+        if bench.stamp[standing] != bench.mark[0] or bench.place[standing] < 0 or k >= length:
+            return np.inf
+        if k < leading and bench.place[standing] != bench.page[k]:
+            return np.inf
+        discount = 1.0 / np.log2(k + 2.0)
+        here, there = bench.scores[bench.page[k]], bench.scores[bench.place[standing]]
+        gain += discount * (np.exp(here - highest) - np.exp(there - highest))
+    return gain / total
+
+
+@compiled
+def explain_titles(
+    known: Known, bench: Bench, length: int, leading: int, features: Array, parts: Array
+) -> None:
+    """For the first titles of the page (as many as ``features`` has places) the term that sets each apart most
+    from the mean of the page, and by how much; -1: it is to be continued, or nothing sets it apart."""
+    for k in range(features.shape[0]):
+        features[k] = -1
+        parts[k] = 0.0
+        if k < leading or k >= length:
+            continue
+        for t in range(TERMS):
+            mean = 0.0
+            for j in range(length):
+                mean += bench.terms[bench.page[j], t] / length
+            part = known.weights[t] * (bench.terms[bench.page[k], t] - mean)
+            if abs(part) > abs(parts[k]):
+                features[k] = t
+                parts[k] = part
+
+
+@compiled
+def _show_new(p: Fields, bench: Bench, leading: int, length: int) -> bool:
+    """Put the new title that this session shows to ``NEW_AT`` when it stands lower; true when it did."""
+    slot = p.title_explored - 1
+    if slot < 0 or bench.stamp[slot] != bench.mark[0] or bench.place[slot] < 0:
+        return False
+    place = bench.place[slot]
+    at = length - 1
+    for k in range(length):
+        if bench.page[k] == place:
+            at = k
+    goal = min(leading + NEW_AT, length - 1)
+    if at <= goal:
+        return False
+    for k in range(at, goal, -1):
+        bench.page[k] = bench.page[k - 1]
+    bench.page[goal] = place
+    return True
+
+
+@compiled
+def decide_titles(
+    tastes: Array,
+    slot: int,
+    titles: Array,
+    known: Known,
+    bench: Bench,
+    ts: int,
+    margin: float,
+    features: Array,
+    parts: Floats,
+) -> int:
+    """Rank the titles for the profile in ``slot``. When the page is worth ``margin`` more than the one that stands,
+    or that one cannot stand, put it into the profile's record and say how long it is (negative: with a new title
+    higher than it earned); 0 when nothing changes. ``features`` and ``parts`` get the reasons of its first titles."""
+    p = tastes[slot]
+    length, leading, n = rank_titles(p, titles, known, bench, ts)
+    for k in range(RIVALS):
+        p.title_rivals[k] = bench.slots[bench.page[TOP_TITLES + k]] + 1 if TOP_TITLES + k < length else 0
+    length = min(length, TOP_TITLES)
+    explores = _show_new(p, bench, leading, length)
+    if length == 0 or gain_over(p, bench, length, leading, n) <= margin:
+        return 0
+    same = True
+    for k in range(TOP_TITLES):
+        chosen = bench.slots[bench.page[k]] + 1 if k < length else 0
+        if p.top_titles[k] != chosen:
+            same = False
+        p.top_titles[k] = chosen
+        p.top_scores[k] = bench.scores[bench.page[k]] if k < length else 0.0
+    if same:
+        return 0
+    explain_titles(known, bench, length, leading, features, parts)
+    return -length if explores else length
+
+
+@compiled
+def learn_title(
+    p: Fields, titles: Array, dirty: Array, known: Known, bench: Bench, title: int, ts: int
+) -> bool:
+    """``title`` was played well, and could have been on the page: learn, with what was known before, from how it
+    stood against the page and what came next. False when there was nothing to learn."""
+    bench.mark[0] += 1
+    limit = age_limit(p)
+    n = admit(p, titles, limit, 0, title, bench, False)
+    if n == 0:
+        return False
+    for k in range(TOP_TITLES):
+        n = admit(p, titles, limit, n, p.top_titles[k] - 1, bench, False)
+    for k in range(RIVALS):
+        n = admit(p, titles, limit, n, p.title_rivals[k] - 1, bench, False)
+    for c in range(n):
+        give_vector(titles[bench.slots[c]], bench.slots[c])
+    score_titles(p, titles, known, bench, n, ts)
+    if not learn_choice(
+        known.weights, known.gradients, bench.terms, bench.scores, n, bench.chances, bench.fixed
+    ):
+        return False
+    known.n[N_LEARNED] += 1
+    for c in range(n):
+        error = (1.0 if c == 0 else 0.0) - bench.chances[c]
+        if abs(error) > LEAST_ERROR:
+            learn_pair(p.title_vector, titles[bench.slots[c]].vector, error)
+            dirty[bench.slots[c]] = 1
+    return True
