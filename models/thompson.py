@@ -43,14 +43,17 @@ Floats = npt.NDArray[np.float64]
 
 SMALLEST_SPREAD = 1e-6
 """Standard deviation below which two scores are told apart by their means alone."""
-REACH = 5.0
-"""The integral looks this many standard deviations to either side: what lies beyond is below 1e-6."""
-PANELS = 8
-"""Panels that each arm's bell is cut into: 1.25 standard deviations wide, on which a rule of four nodes
-errs by less than 1e-6."""
+REACH = 4.5
+"""The integral looks this many standard deviations to either side: what lies beyond is below 1e-5."""
+PANELS = 4
+"""Panels that each arm's bell is cut into: 2.25 standard deviations wide, on which a rule of four nodes does; reach
+and rule together err by less than 1e-5 (measured against 4,000 nodes an arm)."""
 NODES = (-0.8611363115940526, -0.33998104358485626, 0.33998104358485626, 0.8611363115940526)
 NODE_WEIGHTS = (0.34785484513745385, 0.6521451548625461, 0.6521451548625461, 0.34785484513745385)
 """Gauss-Legendre on [-1, 1]."""
+TAIL = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+TAIL_SCALE = 0.3275911
+"""The normal tail from the density that is needed anyway, within 1.5e-7 (Abramowitz and Stegun 7.1.26)."""
 ROOT_2 = math.sqrt(2.0)
 ROOT_2PI = math.sqrt(2.0 * math.pi)
 
@@ -156,10 +159,10 @@ def forget(mean: Floats, variance: Floats, prior: Floats, precision: Floats, kep
 @compiled
 def best_chances(scores: Floats, spreads: Floats, n: int, chances: Floats) -> None:
     """Fill ``chances[:n]``: with which chance arm a's draw from N(``scores[a]``, ``spreads[a]``²) is the
-    highest of the independent draws of all ``n``; within 1e-6 (measured), and they sum to 1 exactly.
+    highest of the independent draws of all ``n``; within 1e-5 (measured), and they sum to 1 exactly.
 
     It is the integral of a's density times all others' distribution functions. Two arms have a closed form.
-    For more, every arm's bell gives breaks 1.25 of its standard deviations apart; between two neighbouring
+    For more, every arm's bell gives breaks 2.25 of its standard deviations apart; between two neighbouring
     breaks the integrand is smooth at every arm's scale, so four Gauss nodes suffice however different the
     spreads are.
     """
@@ -185,7 +188,7 @@ def best_chances(scores: Floats, spreads: Floats, n: int, chances: Floats) -> No
                 breaks[count] = at
                 count += 1
     breaks = np.sort(breaks[:count])
-    below = np.empty(n)
+    below, density = np.empty(n), np.empty(n)
     for k in range(count - 1):
         half = 0.5 * (breaks[k + 1] - breaks[k])
         middle = 0.5 * (breaks[k + 1] + breaks[k])
@@ -193,18 +196,20 @@ def best_chances(scores: Floats, spreads: Floats, n: int, chances: Floats) -> No
             continue
         for node in range(4):
             t = middle + half * NODES[node]
-            product = 1.0
+            product = half * NODE_WEIGHTS[node]
             for a in range(n):
-                z = (t - scores[a]) / max(spreads[a], SMALLEST_SPREAD)
-                below[a] = 0.5 * math.erfc(-z / ROOT_2)
+                spread = max(spreads[a], SMALLEST_SPREAD)
+                z = (t - scores[a]) / spread
+                bell = math.exp(-0.5 * z * z)
+                u = 1.0 / (1.0 + TAIL_SCALE * abs(z) / ROOT_2)
+                tail = u * (TAIL[0] + u * (TAIL[1] + u * (TAIL[2] + u * (TAIL[3] + u * TAIL[4]))))
+                below[a] = 1.0 - 0.5 * tail * bell if z > 0.0 else 0.5 * tail * bell
+                density[a] = bell / (spread * ROOT_2PI)
                 product *= below[a]
             if product < 1e-300:
                 continue
             for a in range(n):
-                spread = max(spreads[a], SMALLEST_SPREAD)
-                z = (t - scores[a]) / spread
-                density = math.exp(-0.5 * z * z) / (spread * ROOT_2PI)
-                chances[a] += half * NODE_WEIGHTS[node] * density * product / below[a]
+                chances[a] += density[a] * product / below[a]
     total = 0.0
     for a in range(n):
         total += chances[a]
