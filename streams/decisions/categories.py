@@ -113,10 +113,8 @@ def choose(p: Fields, scores: Floats, allowed: Array, n: int, count: int, fixed:
     Equal scores stand in the order of tags.
     """
     found = 0
-    for place in range(CATEGORIES):
-        best[place] = 0
-        if place >= count:
-            continue
+    best[:] = 0
+    for place in range(count):
         top = -1
         for tag in range(n):
             if allowed[tag] == 0 or (fixed and scores[tag] <= 0.0):
