@@ -27,6 +27,8 @@ class EngineStats:
     """Events that a profile's record had applied before a crash."""
     faults: Counter[str] = field(default_factory=Counter)
     """Reactions of a surface that raised, by surface."""
+    credits: dict[str, float] = field(default_factory=dict)
+    """Quality plays by whom they are owed to (fractions)."""
     unknown_rows: int = 0
     """Events that name a row the catalog does not have."""
 

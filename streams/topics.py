@@ -83,7 +83,7 @@ def catalogue(settings: Settings) -> tuple[Topic, ...]:
         Topic(settings.state_topic, "internal", True, "state changelog: profiles, title statistics, models"),
         Topic(settings.tallies_topic, "experiment, or tag and region", False, "sums of each partition"),
         Topic(settings.models_topic, "model and partition", True, "weights of each partition's models"),
-        Topic(settings.credits_topic, "profile", False, "to what each quality play is owed (off by default)"),
+        Topic(settings.credits_topic, "title", False, "to what each quality play is owed (off by default)"),
         Topic(
             settings.predictions_topic,
             "profile",

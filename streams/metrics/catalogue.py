@@ -21,6 +21,7 @@ UNITS = (
     "profiles",
     "partitions",
     "batches",
+    "choices",
     "total",
     "info",
 )
@@ -199,6 +200,48 @@ DRIFT = Metric(
     "Times ADWIN saw a model's loss move: viewers changed.",
     ("model",),
 )
+SHADOW_GAIN = Metric(
+    "flywheel_shadow_gain_nats",
+    "gauge",
+    "How much lower a shadow's log loss is than the live model's, on the same outcomes (positive: better).",
+    ("model", "partition"),
+)
+SHADOW_GAIN_LOW = Metric(
+    "flywheel_shadow_gain_low_nats",
+    "gauge",
+    "Lower bound (97.5 %) of a shadow's gain: above 0, it may be promoted.",
+    ("model", "partition"),
+)
+POLICY_VALUE = Metric(
+    "flywheel_policy_value_ratio",
+    "gauge",
+    "Reward a choice that a policy would earn, from logged propensities, over this worker's partitions.",
+    ("surface", "policy", "estimator"),
+)
+POLICY_LOW = Metric(
+    "flywheel_policy_value_low_ratio",
+    "gauge",
+    "Lower end of the 95 % interval of a policy's value.",
+    ("surface", "policy", "estimator"),
+)
+POLICY_HIGH = Metric(
+    "flywheel_policy_value_high_ratio",
+    "gauge",
+    "Upper end of the 95 % interval of a policy's value.",
+    ("surface", "policy", "estimator"),
+)
+POLICY_SAMPLE = Metric(
+    "flywheel_policy_effective_choices",
+    "gauge",
+    "Effective sample size behind a policy's value. Below 100 the value is not to be trusted.",
+    ("surface", "policy"),
+)
+CREDIT = Metric(
+    "flywheel_credit_plays_total",
+    "counter",
+    "Quality plays by what they are owed to: row, position, artwork, trailer, or none of them (organic).",
+    ("surface",),
+)
 
 # --- what this process is ---------------------------------------------------------------------------------
 GUARANTEE = Metric(
@@ -218,6 +261,7 @@ CATALOGUE: tuple[Metric, ...] = (
     LOST, INCIDENTS,
     SEEKS, DROPPED, ASSIGNED, RECOVERING, PROGRESS,
     PROFILES, STATE_BYTES, AUC, LOG_LOSS, CALIBRATION, LEARNED, DRIFT,
+    SHADOW_GAIN, SHADOW_GAIN_LOW, POLICY_VALUE, POLICY_LOW, POLICY_HIGH, POLICY_SAMPLE, CREDIT,
     GUARANTEE, BUILD,
 )  # fmt: skip
 """All of them, in the order of a dashboard read from top to bottom."""

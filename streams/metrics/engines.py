@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.evaluation import RollingQuality
+from models.off_policy import PolicyValue
 from streams.metrics.observe import ModelView
 from streams.pipeline import PartitionEngine
 
@@ -19,7 +20,7 @@ class EngineFigures:
 
     engine: PartitionEngine
 
-    def counts(self) -> Mapping[str, Mapping[str, int]]:
+    def counts(self) -> Mapping[str, Mapping[str, float]]:
         """Everything that is counted up, by name and label."""
         stats = self.engine.stats
         return {
@@ -31,6 +32,7 @@ class EngineFigures:
             "decisions": stats.decisions,
             "changes": stats.changes,
             "faults": stats.faults,
+            "credits": stats.credits,
         }
 
     def sizes(self) -> tuple[int, int]:
@@ -46,9 +48,13 @@ class EngineFigures:
             )
             if learner.shadow is not None:
                 figures[f"{learner.name}_shadow"] = ModelFigures(
-                    learner.shadow.rolling, learner.shadow.batches, 0
+                    learner.shadow.rolling, learner.shadow.batches, 0, (learner.pairs.gain, learner.pairs.low)
                 )
         return figures
+
+    def policies(self) -> Mapping[str, Mapping[str, PolicyValue]]:
+        """Off-policy sums by surface and policy."""
+        return self.engine.surfaces.policies.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class ModelFigures:
     rolling: RollingQuality
     batches: int
     drifts: int
+    gain: tuple[float, float] | None = None
 
     @property
     def auc(self) -> float:

@@ -13,11 +13,13 @@ from typing import Protocol
 
 import numpy as np
 
+from models.off_policy import PolicyValue
 from streams import topics
 from streams.engine import Writes
 from streams.metrics import catalogue as c
 from streams.metrics.catalogue import Metric
 from streams.metrics.instruments import Instruments
+from streams.metrics.policies import show_policies
 from streams.partition import Observer
 from streams.settings import Settings
 
@@ -48,12 +50,16 @@ class ModelView(Protocol):
     def batches(self) -> int: ...
     @property
     def drifts(self) -> int: ...
+    @property
+    def gain(self) -> tuple[float, float] | None:
+        """How much better it predicts than the model whose shadow it is, and the lower bound; ``None`` for a
+        model at work."""
 
 
 class EngineView(Protocol):
     """What an engine counts since it was made, by name, and what it holds now."""
 
-    def counts(self) -> Mapping[str, Mapping[str, int]]:
+    def counts(self) -> Mapping[str, Mapping[str, float]]:
         """``events`` by type, ``rejects`` by reason, ``decisions``, ``changes`` and ``faults`` by surface.
 
         ``duplicates``, ``repeats`` and ``unknown_rows`` have one entry of any name.
@@ -66,6 +72,9 @@ class EngineView(Protocol):
         """Every model by its name; computing the quality costs milliseconds, so it is asked at scrapes
         only."""
 
+    def policies(self) -> Mapping[str, Mapping[str, PolicyValue]]:
+        """Off-policy sums by surface and policy."""
+
 
 COUNTED: Mapping[str, Metric] = {
     "events": c.EVENTS,
@@ -76,6 +85,7 @@ COUNTED: Mapping[str, Metric] = {
     "decisions": c.DECISIONS,
     "changes": c.CHANGES,
     "faults": c.FAULTS,
+    "credits": c.CREDIT,
 }
 
 
@@ -97,7 +107,7 @@ class Observations(Observer):
         self._recovered: set[int] = set()
         self._was_assigned = False
         self._lags: dict[tuple[str, int], int] = {}
-        self._taken: dict[int, dict[tuple[str, str], int]] = {}
+        self._taken: dict[int, dict[tuple[str, str], float]] = {}
         self._known: dict[int, EngineView] = {}
         self._recovered_until = 0.0
         self._failure: str | None = None
@@ -210,7 +220,11 @@ class Observations(Observer):
                 self.instruments.set(c.CALIBRATION, model.calibration_error, name, partition)
                 self.instruments.set(c.LEARNED, model.batches, name, partition)
                 self._count_up(number, c.DRIFT, name, model.drifts)
+                if model.gain is not None:
+                    self.instruments.set(c.SHADOW_GAIN, model.gain[0], name, partition)
+                    self.instruments.set(c.SHADOW_GAIN_LOW, model.gain[1], name, partition)
             self._take_counts(number)
+        show_policies(self.instruments, [engine.policies() for engine in self._engines().values()])
 
     def _take_counts(self, number: int) -> None:
         engine = self._engines().get(number) or self._known.get(number)
@@ -221,7 +235,7 @@ class Observations(Observer):
             for label, value in entries.items():
                 self._count_up(number, COUNTED[group], label, value)
 
-    def _count_up(self, number: int, metric: Metric, label: str, value: int) -> None:
+    def _count_up(self, number: int, metric: Metric, label: str, value: float) -> None:
         taken = self._taken.setdefault(number, {})
         key = (metric.name, label)
         more = value - taken.get(key, 0)

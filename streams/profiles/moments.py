@@ -24,14 +24,15 @@ class MomentKind(IntEnum):
     """A session began (before the moment of the event that began it)."""
     SESSION_OVER = 1
     SHOWN = 2
-    """An impression: ``row`` and ``position`` (vertical); titles are the event's items."""
+    """An impression: ``row`` and ``position`` (vertical); titles are the event's items; ``flag`` 1 when the row is
+    the one explored in this session."""
     CLICKED = 3
     STARTED = 4
     """A playback began: ``title``, ``row`` it was played from (-1: none), ``a`` its length in seconds."""
     QUALITY = 5
     """A playback became a quality play: ``a`` seconds watched so far, ``b`` length, ``position`` the place of the
-    row it was played from (-1: no impression led to it), ``flag`` 1 when that row was an explored one, ``c`` the
-    rate of quality plays at that position, smoothed."""
+    row it was played from (-1: no impression led to it), ``flag`` 1 when that row is the explored one, ``c`` the
+    chance of a quality play that was predicted when the row came into view (0: it is not known)."""
     OVER = 6
     """A playback ended: ``flag`` 1 when it was a quality play, ``a`` seconds truly watched, ``b`` where it
     stopped in the title (seconds), ``c`` length (0: unknown)."""

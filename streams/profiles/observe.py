@@ -154,6 +154,7 @@ def observe(
         count(p, IMPRESSIONS, 1.0, weights)
         shown = note(noted, ON_SHOWN, i, slot, ts, topic, offset, title, row, 0.0)
         shown.position = columns.position[i]
+        shown.flag = 1 if p.explore_row > 0 and p.explore_row == row + 1 else 0
         if row >= 0:
             needs |= PREDICT
     elif PLAYBACK_START <= kind <= PLAYBACK_COMPLETE:

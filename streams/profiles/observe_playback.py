@@ -11,15 +11,7 @@ from streams.decisions.demand import (
     demand_terms,
     learn_demand,
 )
-from streams.decisions.rows import (
-    ROW_PRIOR,
-    base_rate,
-    count_own_outcome,
-    count_unshown_watched,
-    count_watched,
-    row_qualities,
-    smoothed,
-)
+from streams.decisions.rows import count_own_outcome, count_unshown_watched, count_watched, row_qualities
 from streams.events.kinds import (
     PLAYBACK_COMPLETE,
     PLAYBACK_PAUSE,
@@ -161,10 +153,7 @@ def observe_playback(
                 place = p.play_position[k] - 1
                 well.position = place
                 well.flag = 1 if p.explore_row > 0 and p.explore_row == row + 1 else 0
-                base = base_rate(partition)
-                well.c = smoothed(
-                    partition.position_quality[place], partition.position_seen[place], base, ROW_PRIOR
-                )
+                well.c = p.pending_p[j] if j >= 0 else 0.0
             if j >= 0:
                 resolve(p, j, 1, partition, examples, weights)
             resolve_ignored(p, partition, examples, weights)

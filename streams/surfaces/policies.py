@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 LIVE = "live"
 """The policy at work, among the shadows."""
+UNIFORM = "uniform"
+"""Choosing alike among all: what chance is worth."""
 TELL_EVERY = 256
 MEMORY = 100_000.0
 """Outcomes of a surface after which the older ones count half: policies go on learning, so their value of long

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from models.off_policy import PolicyValue
 from streams.engine import TopicWrites, Writes
 from streams.metrics import catalogue as c
 from streams.metrics.instruments import Instruments
@@ -27,6 +28,7 @@ class Model:
     calibration_error: float = 0.02
     batches: int = 7
     drifts: int = 0
+    gain: tuple[float, float] | None = None
 
 
 @dataclass
@@ -35,12 +37,16 @@ class Engine:
 
     events: dict[str, int] = field(default_factory=dict)
     model: Model = field(default_factory=Model)
+    known_policies: dict[str, dict[str, PolicyValue]] = field(default_factory=dict)
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
         return {"events": self.events, "duplicates": {"all": 2}, "changes": {"row-order": 4}}
 
     def sizes(self) -> tuple[int, int]:
         return 10, 12_000
+
+    def policies(self) -> Mapping[str, Mapping[str, PolicyValue]]:
+        return self.known_policies
 
     def models(self) -> Mapping[str, Model]:
         return {"quality": self.model}
@@ -234,3 +240,21 @@ def test_gauges_of_a_partition_leave_with_it(scene: Scene) -> None:
     text = generate_latest(scene.seen.instruments.registry).decode()
     assert 'partition="0"' not in text
     assert 'partition="1"' in text
+
+
+def test_policies_and_shadows_are_shown_with_their_bounds(scene: Scene) -> None:
+    value = PolicyValue()
+    for reward in (1.0, 0.0) * 300:
+        value.add(0.5, 1.0 if reward else 0.0, reward)
+    scene.engine.known_policies = {"artwork": {"greedy": value}}
+    scene.engine.model.gain = (0.02, 0.01)
+    scene.seen.refresh()
+    shown = scene.seen.instruments.registry.get_sample_value
+    labels = {"surface": "artwork", "policy": "greedy"}
+    snips = labels | {"estimator": "snips"}
+    assert shown(c.POLICY_VALUE.name, snips) == 1.0
+    assert shown(c.POLICY_SAMPLE.name, labels) == 300
+    ips = labels | {"estimator": "ips"}
+    low, high = shown(c.POLICY_LOW.name, ips), shown(c.POLICY_HIGH.name, ips)
+    assert low is not None and high is not None and low < 1.0 < high
+    assert shown(c.SHADOW_GAIN_LOW.name, {"model": "quality", "partition": "0"}) == 0.01

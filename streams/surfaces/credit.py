@@ -1,0 +1,198 @@
+"""Credit: each quality play is split over row, place, image and trailer (``models.credit``); the rest is organic.
+
+What led to a play is read off its moment (the row, its place, whether it was explored, the model's prediction)
+and off what the other surfaces keep of the profile (the image chosen for the title, the trailer offered and
+viewed). This surface decides nothing; it counts shares (``flywheel_credit_plays_total``) and, when
+``settings.log_credits`` is on, writes each split to ``<app_id>-credits``, keyed by title and without the profile.
+
+- *row*, *place*: ``decisions.credit``.
+- *image*: the image's rate over the mean of the title's images, both shrunk to the title's; calibrated by what
+  the logged propensities say of choosing alike among all (``surfaces.policies``, policy ``uniform``).
+- *trailer*: only when an offered trailer of this very title was viewed within the week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from models.credit import calibrated, split
+from models.off_policy import TINY_SAMPLE
+from streams.decisions.credit import CREDIT, count_played, count_shown, place_lift, row_lift, trailer_lift
+from streams.decisions.trailers import OFFERED, VIEWED
+from streams.profiles.layout import MAX_ROWS
+from streams.profiles.moments import Moment, MomentKind
+from streams.profiles.parameters import Array
+from streams.profiles.taste import TRAILER_OFFERS
+from streams.surfaces.policies import LIVE, UNIFORM
+from streams.surfaces.surface import Reaction, SurfaceContext
+
+PARTS = ("row", "position", "artwork", "trailer", "organic")
+"""To whom a play is owed, in the order of the shares."""
+ARTWORK = "artwork"
+IMAGE_PRIOR_VIEWS = 200.0
+"""Views that an image needs for its own rate to weigh as much as the title's."""
+OFFER_COUNTED, VIEW_COUNTED, PLAY_COUNTED = 1, 2, 4
+"""Bits of ``credit_offers``, for each place of an offer."""
+
+
+class Credit:
+    """The credit of one partition. Implements ``surface.Surface``."""
+
+    name = "credit"
+
+    def __init__(self, context: SurfaceContext) -> None:
+        self.context = context
+        self.counts: Array = np.zeros(1, CREDIT)
+
+    def reactions(self) -> Mapping[int, Reaction]:
+        return {
+            int(MomentKind.SHOWN): self.note_shown,
+            int(MomentKind.SCORED): self.note_offers,
+            int(MomentKind.TRAILER): self.note_offers,
+            int(MomentKind.QUALITY): self.split_play,
+        }
+
+    # --- counting ------------------------------------------------------------------------------------------
+
+    def note_shown(self, moment: Moment) -> None:
+        """A row came into view."""
+        if moment.row >= 0 and moment.position >= 0:
+            count_shown(self.counts[0], moment.row, moment.position, moment.flag)
+
+    def note_offers(self, moment: Moment) -> None:
+        """A trailer may have been offered, or viewed, just now: count each once."""
+        record = self.context.state.tastes.records[moment.slot]
+        if not record["trailer_n"]:
+            return
+        for place in range(TRAILER_OFFERS):
+            state = int(record["trailer_state"][place])
+            noted = int(record["credit_offers"][place])
+            offered_s = int(record["trailer_ts"][place]) // 1_000
+            if state & OFFERED and (not noted or record["credit_offer_s"][place] != offered_s):
+                self._note(moment.slot, place, OFFER_COUNTED)
+                record["credit_offer_s"][place] = offered_s
+                self.counts["offers"][0, 0] += 1
+                noted = OFFER_COUNTED
+            if state & VIEWED and noted & OFFER_COUNTED and not noted & VIEW_COUNTED:
+                self._note(moment.slot, place, noted | VIEW_COUNTED)
+                self.counts["offers"][0] += (-1, 1)
+                if (
+                    noted & PLAY_COUNTED
+                ):  # it was played before the trailer was viewed: not the trailer's doing
+                    self.counts["offer_plays"][0, 0] -= 1
+
+    def _note(self, slot: int, place: int, noted: int) -> None:
+        tastes = self.context.state.tastes
+        tastes.records["credit_offers"][slot, place] = noted
+        tastes.dirty[slot] = 1
+
+    # --- splitting -----------------------------------------------------------------------------------------
+
+    def split_play(self, moment: Moment) -> None:
+        """A quality play: to whom is it owed?"""
+        lifts = np.array([*self._page_lifts(moment), self._image_lift(moment), self._trailer_lift(moment)])
+        shares = split(lifts)
+        credits = self.context.stats.credits
+        for part, share in zip(PARTS, shares.tolist(), strict=True):
+            credits[part] = credits.get(part, 0.0) + share
+        if self.context.settings.log_credits:
+            self._log(moment, shares.tolist())
+
+    def _page_lifts(self, moment: Moment) -> tuple[float, float]:
+        if moment.position < 0 or not 0 <= moment.row < MAX_ROWS:
+            return 1.0, 1.0
+        counts = self.counts[0]
+        row = row_lift(counts, moment.position, moment.c) if moment.c > 0 else 1.0
+        place = place_lift(counts, moment.position, int(self.context.state.pages.active_n))
+        count_played(counts, moment.row, moment.position, moment.flag)
+        return row, place
+
+    def _image_lift(self, moment: Moment) -> float:
+        """The image that the profile was shown of the title, against any of the title's images."""
+        if moment.position < 0 or moment.title < 0:
+            return 1.0
+        state = self.context.state
+        taste, title = state.tastes.records[moment.slot], state.title_tastes.records[moment.title]
+        chosen = np.flatnonzero(taste["art_title"] == moment.title + 1)
+        images = np.flatnonzero(title["art_id"])
+        if not len(chosen) or len(images) < 2:
+            return 1.0
+        mine = np.flatnonzero(title["art_id"] == taste["art_image"][chosen[0]])
+        views, plays = title["art_views"][images].astype(float), title["art_plays"][images].astype(float)
+        if not len(mine) or not plays.sum() or views.sum() < IMAGE_PRIOR_VIEWS:
+            return 1.0
+        rate = plays.sum() / views.sum()
+        rates = (plays + rate * IMAGE_PRIOR_VIEWS) / (views + IMAGE_PRIOR_VIEWS)
+        lift = float(rates[images == mine[0]][0] / rates.mean())
+        counts = self.counts
+        counts["image_plays"] += 1.0
+        counts["image_left"] += 1.0 / max(1.0, lift)
+        values = self.context.policies.values.get(ARTWORK, {})
+        if UNIFORM not in values or values[UNIFORM].effective < TINY_SAMPLE:
+            return lift
+        chance = values[UNIFORM].snips().value
+        if not chance > 0:
+            return lift
+        implied = float(counts["image_plays"][0] / counts["image_left"][0])
+        return float(calibrated(lift, values[LIVE].logged.value / chance, implied))
+
+    def _trailer_lift(self, moment: Moment) -> float:
+        record = self.context.state.tastes.records[moment.slot]
+        lift = 1.0
+        for place in range(TRAILER_OFFERS):
+            noted = int(record["credit_offers"][place])
+            mine = record["trailer_title"][place] == moment.title + 1 and record["trailer_state"][place]
+            if not (noted & OFFER_COUNTED and mine):
+                continue
+            viewed = bool(noted & VIEW_COUNTED)
+            if viewed:
+                lift = float(trailer_lift(self.counts[0]))
+            if not noted & PLAY_COUNTED:
+                self._note(moment.slot, place, noted | PLAY_COUNTED)
+                self.counts["offer_plays"][0, int(viewed)] += 1
+        return lift
+
+    def _log(self, moment: Moment, shares: list[float]) -> None:
+        context = self.context
+        rows = context.state.rows
+        title = context.title(moment.title)
+        record: dict[str, Any] = {
+            "title_id": title,
+            "ts": moment.ts,
+            "row_id": rows[moment.row] if 0 <= moment.row < len(rows) else None,
+            "row_position": moment.position if moment.position >= 0 else None,
+            "explore": bool(moment.flag),
+            "shares": {part: round(share, 6) for part, share in zip(PARTS, shares, strict=True)},
+        }
+        context.signal(context.settings.credits_topic, title, record)
+
+    # --- the rest of a surface -----------------------------------------------------------------------------
+
+    def fall_back(self, moment: Moment) -> None:
+        """Without a split, the play is nobody's."""
+        if moment.kind == MomentKind.QUALITY:
+            credits = self.context.stats.credits
+            credits["organic"] = credits.get("organic", 0.0) + 1.0
+
+    def follow_shared(self) -> None:
+        """Credit is each partition's own."""
+
+    def wake(self, slot: int, moment: Moment) -> None:
+        """It never asks to be woken."""
+
+    def forget(self, slot: int) -> None:
+        """What it knows of a profile is in the second record, which is zeroed."""
+
+    def restored(self) -> None:
+        """Nothing waits."""
+
+    def dump(self) -> bytes:
+        return self.counts.tobytes()
+
+    def load(self, dumped: bytes) -> None:
+        self.counts = np.frombuffer(dumped, CREDIT).copy()
+        if len(self.counts) != 1:
+            raise ValueError("not one record")
