@@ -17,6 +17,15 @@ from streams.profiles.taste import CATEGORIES, MAX_TAGS
 
 POPULAR, TASTE, DWELL, FIXED = range(4)
 """Policies, in the order of ``experiments.declaration.POLICIES``."""
+ALL, KIDS = 0, 1
+"""Groups with a popularity of their own."""
+KIDS_AGE = 12
+"""The age limit of a kids' profile that has none of its own."""
+REASONS = 3
+"""Categories that a reason is given for."""
+BEST, BEFORE, WHY = 2, 2 + CATEGORIES, 2 + 2 * CATEGORIES
+"""Places in what a decision fills."""
+OUT = WHY + REASONS
 PRIOR_PLAYS = 3.0
 """What the audience's taste weighs beside the profile's own, in quality plays."""
 PLAYS_A_MINUTE = 0.2
@@ -27,9 +36,13 @@ POPULAR_HALF_LIFE_MS = 7.0 * DAY
 
 
 @compiled
-def count_play(popular: Floats, popular_ts: Array, group: int, tags: Array, ts: int) -> None:
-    """A title with ``tags`` (1 + tag, 0 is none) was played well by somebody of ``group``: its tags share
-    the play, the first ones most."""
+def count_play(
+    popular: Floats, popular_ts: Array, tastes: Array, slot: int, titles: Array, title: int, ts: int
+) -> None:
+    """The profile in ``slot`` played ``title`` well: its tags share the play, the first ones most, in the popularity
+    of the profile's group (``ALL`` or ``KIDS``)."""
+    group = KIDS if tastes[slot].kids else ALL
+    tags = titles[title].tags
     elapsed = float(ts - popular_ts[group])
     if elapsed > 0:
         left = remaining(elapsed, POPULAR_HALF_LIFE_MS)
@@ -146,7 +159,7 @@ def choose(p: Fields, scores: Floats, allowed: Array, n: int, count: int, fixed:
 
 
 @compiled
-def consider(
+def decide_categories(
     tastes: Array,
     slot: int,
     policy: int,
@@ -154,14 +167,47 @@ def consider(
     popular: Floats,
     base: Floats,
     fixed: Array,
-    allowed: Array,
+    fitting: Array,
     n: int,
     count: int,
+    margin: float,
+    arm: int,
     parts: Floats,
     scores: Floats,
-    best: Array,
-) -> float:
-    """``score`` and ``choose`` for the profile in ``slot``."""
+    out: Array,
+    reasons: Floats,
+) -> bool:
+    """Choose anew for the profile in ``slot``; true when its categories change, or it came under another ``arm``.
+
+    ``fitting[limit]`` has 1 for each of ``n`` tags that may be shown under an age limit. ``out`` is filled with the
+    policy that chose, the version, the categories chosen and those before (1 + tag, ``CATEGORIES`` each), and for
+    the first ``REASONS`` of them the part of the score that is largest; ``reasons`` with those parts. A profile with
+    a page that uses nothing personal gets what is popular, whatever the policy.
+    """
     p = tastes[slot]
-    score(p, policy, ts, popular, base, fixed, n, parts, scores)
-    return choose(p, scores, allowed, n, count, policy == FIXED, best)
+    group = KIDS if p.kids else ALL
+    limit = p.max_age
+    if limit == 0 and p.kids:
+        limit = KIDS_AGE
+    if p.plain or (policy == FIXED and fixed.shape[0] == 0):  # or the catalog knows none of them
+        policy = POPULAR
+    score(p, policy, ts, popular[group], base, fixed, n, parts, scores)
+    best = out[BEST : BEST + CATEGORIES]
+    gain = choose(p, scores, fitting[limit], n, count, policy == FIXED, best)
+    if gain <= margin and arm == p.cat_arm:
+        return False
+    p.cat_version += 1
+    p.cat_arm = arm
+    out[0] = policy
+    out[1] = p.cat_version
+    for place in range(CATEGORIES):
+        out[BEFORE + place] = p.cat_shown[place]
+        p.cat_shown[place] = best[place]
+    for place in range(REASONS):
+        largest = 0
+        for part in range(parts.shape[0]):
+            if best[place] > 0 and parts[part, best[place] - 1] > parts[largest, best[place] - 1]:
+                largest = part
+        out[WHY + place] = largest
+        reasons[place] = parts[largest, best[place] - 1] if best[place] > 0 else 0.0
+    return True

@@ -13,23 +13,30 @@ from typing import Any
 import numpy as np
 
 from streams import topics
-from streams.decisions.categories import FIXED, POPULAR, TASTE, consider, count_browsing, count_play
+from streams.decisions.categories import (
+    FIXED,
+    OUT,
+    POPULAR,
+    REASONS,
+    TASTE,
+    count_browsing,
+    count_play,
+    decide_categories,
+)
 from streams.events.schema import ProfileSettings
 from streams.experiments.declaration import POLICIES, Experiment
 from streams.experiments.outcomes import COUNTED, OBSERVED
 from streams.experiments.reading import SETS, load
 from streams.profiles.moments import Moment, MomentKind
-from streams.profiles.taste import CATEGORIES, EXPERIMENTS, MAX_TAGS
+from streams.profiles.taste import CATEGORIES, MAX_TAGS
 from streams.surfaces.known_tags import KnownTags
 from streams.surfaces.surface import Reaction, SurfaceContext
 
 MARGIN = 0.05
 """A new set must be worth this share more: categories that jump about are not found again."""
-KIDS_AGE = 12
-"""The age limit of a kids' profile that has none of its own."""
-ALL, KIDS = 0, 1
-"""Groups with a popularity of their own."""
-REASONS = ("popular", "taste", "browsed")
+PARTS = ("popular", "taste", "browsed")
+"""What a score is made of."""
+Arms = dict[int, tuple[Experiment, int, float]]
 
 
 class Categories:
@@ -51,7 +58,7 @@ class Categories:
         }
         self._known = KnownTags(context.state)
         self._parts, self._scores = np.zeros((3, MAX_TAGS)), np.zeros(MAX_TAGS)
-        self._best = np.zeros(CATEGORIES, np.int8)
+        self._out, self._reasons = np.zeros(OUT, np.int64), np.zeros(REASONS)
 
     def reactions(self) -> Mapping[int, Reaction]:
         """When to look at a profile's categories again."""
@@ -64,7 +71,7 @@ class Categories:
 
     def fall_back(self, moment: Moment) -> None:
         """What is popular."""
-        self._emit(moment, POPULAR, (), CATEGORIES, 0.0, {})
+        self._choose(moment, POPULAR, (), CATEGORIES, 0.0, {})
 
     # --- moments -------------------------------------------------------------------------------------------
 
@@ -75,9 +82,10 @@ class Categories:
     def _on_quality(self, moment: Moment) -> None:
         state = self.context.state
         if moment.title >= 0:
-            group = KIDS if state.tastes.records["kids"][moment.slot] else ALL
-            tags = state.title_tastes.records["tags"][moment.title]
-            count_play(self.popular, self._popular_ts, group, tags, moment.ts)
+            count_play(
+                self.popular, self._popular_ts, state.tastes.records, moment.slot, state.title_tastes.records,
+                moment.title, moment.ts,
+            )  # fmt: skip
             self._plays += 1
         self._decide(moment)
 
@@ -101,102 +109,79 @@ class Categories:
 
     def _decide(self, moment: Moment) -> None:
         """Choose as the profile's arms say."""
-        if self.context.state.tastes.records["plain"][moment.slot]:
-            self._emit(moment, POPULAR, (), CATEGORIES, MARGIN, {})
-            return
+        if self._shaping:
+            self._decide_by_arms(moment)
+        else:
+            self._choose(moment, TASTE, (), CATEGORIES, MARGIN, {})
+
+    def _decide_by_arms(self, moment: Moment) -> None:
         policy, count, margin = TASTE, CATEGORIES, MARGIN
         categories: tuple[str, ...] = ()
-        arms = self._arms(moment.slot) if self._shaping else {}
+        arms = self._arms(moment.slot)
         for experiment, arm, _ in arms.values():
             told = experiment.arms[arm]
             if told.policy is not None:
                 policy, categories = POLICIES.index(told.policy), told.categories
             count = count if told.count is None else told.count
             margin = margin if told.margin is None else told.margin
-        self._emit(moment, policy, categories, count, margin, arms)
+        self._choose(moment, policy, categories, count, margin, arms)
 
-    def _arms(self, slot: int) -> dict[int, tuple[Experiment, int, float]]:
-        """By layer: the experiment on categories that the profile is in, its arm, and the chance of that
-        arm."""
+    def _arms(self, slot: int) -> Arms:
+        """By layer: the experiment on categories that the profile is in, its arm, and the chance of that arm."""
         record = self.context.state.tastes.records[slot]
-        arms = {}
-        for place in range(EXPERIMENTS):
-            experiment = self._shaping.get(int(record["exp_id"][place]))
+        arms: Arms = {}
+        for place, digest in enumerate(record["exp_id"].tolist()):
+            experiment = self._shaping.get(digest)
             if experiment is not None and record["exp_state"][place] in (OBSERVED, COUNTED):
                 share = round(float(record["exp_share"][place]), 6)
                 arms[place] = (experiment, int(record["exp_arm"][place]), share)
         return arms
 
-    def _emit(
-        self,
-        moment: Moment,
-        policy: int,
-        categories: tuple[str, ...],
-        count: int,
-        margin: float,
-        arms: Mapping[int, tuple[Experiment, int, float]],
+    def _choose(
+        self, moment: Moment, policy: int, categories: tuple[str, ...], count: int, margin: float, arms: Arms
     ) -> None:
         """Emit the profile's categories when they are to change, or when it came under another arm."""
-        known = self._known
+        known, tastes = self._known, self.context.state.tastes
         known.follow_catalog()
-        tastes, slot = self.context.state.tastes, moment.slot
-        record = tastes.records[slot]
-        kids = bool(record["kids"])
-        limit = int(record["max_age"]) or (KIDS_AGE if kids else 0)
-        fixed = known.indexes(categories)
-        if policy == FIXED and not len(fixed):
-            policy = POPULAR  # the catalog knows none of them
-        gain = consider(
-            tastes.records, slot, policy, moment.ts, self.popular[KIDS if kids else ALL], known.base,
-            fixed, known.fitting(limit), len(known.names), count, self._parts,
-            self._scores, self._best,
-        )  # fmt: skip
-        arm = sum((e.digest * 31 + arm + 1 for e, arm, _ in arms.values())) % 2**32
-        if gain <= margin and arm == record["cat_arm"]:
+        arm = sum((e.digest * 31 + arm + 1 for e, arm, _ in arms.values())) % 2**32 if arms else 0
+        if not decide_categories(
+            tastes.records, moment.slot, policy, moment.ts, self.popular, known.base, known.indexes(categories),
+            known.fitting, len(known.names), count, margin, arm, self._parts, self._scores, self._out,
+            self._reasons,
+        ):  # fmt: skip
             return
-        previous = [
-            known.names[tag - 1] for tag in record["cat_shown"].tolist() if 0 < tag <= len(known.names)
-        ]
-        chosen = self._best.tolist()
+        tastes.dirty[moment.slot] = 1
+        policy, version, *tags = self._out.tolist()
+        names = known.names
+        chosen = [names[tag - 1] for tag in tags[:CATEGORIES] if tag]
+        before = [names[tag - 1] for tag in tags[CATEGORIES : 2 * CATEGORIES] if 0 < tag <= len(names)]
         propensity, experiment = 1.0, None
         for shaping, number, share in arms.values():
             propensity *= share
             if experiment is None:
                 experiment = {"id": shaping.id, "arm": shaping.arms[number].name}
-        record["cat_version"] += 1
-        record["cat_shown"] = chosen
-        record["cat_arm"] = arm
-        tastes.dirty[slot] = 1
+        reasons = [
+            {"category": category, "feature": PARTS[part], "contribution": round(contribution, 4)}
+            for category, part, contribution in zip(
+                chosen,
+                tags[2 * CATEGORIES :],
+                self._reasons.tolist(),
+                strict=False,  # fewer may be chosen
+            )
+        ]
         self.context.decide(
             topics.CATEGORY_CHOICES,
             moment,
-            version=int(record["cat_version"]),
+            version=version,
             model=POLICIES[policy],
             model_version=self._plays,
             explore=propensity < 1.0,
             propensity=propensity,
             experiment=experiment,
-            categories=[known.names[tag - 1] for tag in chosen if tag],
-            previous=previous if record["cat_version"] > 1 else None,
-            reasons=self._reasons(policy, chosen),
+            categories=chosen,
+            previous=before if version > 1 else None,
+            reasons=[] if policy == FIXED else reasons,
         )
-
-    def _reasons(self, policy: int, chosen: list[int]) -> list[dict[str, Any]]:
-        """Why the first three are there: the largest part of each one's score, in quality plays."""
-        if policy == FIXED:
-            return []
-        reasons = []
-        for tag in [tag for tag in chosen if tag][:3]:
-            parts = self._parts[:, tag - 1].tolist()
-            largest = max(range(len(parts)), key=parts.__getitem__)
-            reasons.append(
-                {
-                    "category": self._known.names[tag - 1],
-                    "feature": REASONS[largest],
-                    "contribution": round(parts[largest], 4),
-                }
-            )
-        return reasons
 
     # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
 

@@ -12,6 +12,10 @@ FITTING_SHARE = 0.5
 """A category is for an age when at least this share of its titles is: of unknown ratings, none is."""
 
 
+MAX_LIMIT = 255
+"""An age is a byte; the last one is an unknown one (``state.catalog.UNKNOWN_AGE``)."""
+
+
 class KnownTags:
     """What the categories surface knows of tags; anew when the catalog changed."""
 
@@ -20,10 +24,12 @@ class KnownTags:
         """Names of tags by index."""
         self.base: Floats = np.zeros(MAX_TAGS)
         """The share of the catalog that each tag has."""
+        self.fitting: Array = np.zeros((MAX_LIMIT + 1, MAX_TAGS), np.uint8)
+        """By age limit (0: none), 1 for each tag that may be shown. The last tag is shared by many when there are
+        too many: it has no name."""
         self._state = state
         self._version = -1
-        self._fitting: dict[int, Array] = {}
-        self._indexes: dict[tuple[str, ...], Array] = {}
+        self._indexes: dict[tuple[str, ...], Array] = {(): np.zeros(0, np.int64)}
 
     def follow_catalog(self) -> None:
         """Take over what changed in the catalog."""
@@ -34,21 +40,19 @@ class KnownTags:
         for name, index in self._state.tags.items():
             names.setdefault(index, name)
         self.names = [names[index] for index in range(len(names))]
-        self._fitting, self._indexes = {}, {}
-        titles = self._titles(0)
-        self.base = titles / max(1.0, float(titles.sum()))
-
-    def fitting(self, limit: int) -> Array:
-        """1 for each tag that may be shown under an age limit (0: none). The last tag is shared by many when
-        there are too many: it has no name."""
-        allowed = self._fitting.get(limit)
-        if allowed is None:
-            titles = self._titles(0)
-            fit = (titles > 0) & (self._titles(limit) >= FITTING_SHARE * titles)
-            if len(self._state.tags) > MAX_TAGS:
-                fit[MAX_TAGS - 1] = False
-            allowed = self._fitting[limit] = fit.astype(np.uint8)
-        return allowed
+        self._indexes = {(): self._indexes[()]}
+        records = self._state.title_tastes.records
+        active = records[records["active"] == 1]
+        titles = np.zeros((MAX_LIMIT + 1, MAX_TAGS + 1))  # by age and 1 + tag
+        ages = np.repeat(active["age"], active["tags"].shape[1])
+        np.add.at(titles, (ages, active["tags"].ravel()), 1.0)
+        by_limit = np.cumsum(titles, axis=0)[:, 1:]
+        total = by_limit[-1]
+        self.base = total / max(1.0, float(total.sum()))
+        self.fitting = ((total > 0) & (by_limit >= FITTING_SHARE * total)).astype(np.uint8)
+        self.fitting[0] = total > 0
+        if len(self._state.tags) > MAX_TAGS:
+            self.fitting[:, MAX_TAGS - 1] = 0
 
     def indexes(self, categories: tuple[str, ...]) -> Array:
         """Indexes of categories by name; those that the catalog does not know are left out."""
@@ -58,12 +62,3 @@ class KnownTags:
             known = [tags[name] for name in categories if name in tags]
             indexes = self._indexes[categories] = np.array(known, np.int64)
         return indexes
-
-    def _titles(self, limit: int) -> Floats:
-        """How many titles of the catalog, for viewers of ``limit`` years (0: all), have each tag."""
-        titles = self._state.title_tastes.records
-        active = titles["active"] == 1
-        if limit:
-            active &= titles["age"] <= limit
-        counts = np.bincount(titles["tags"][active].ravel(), minlength=MAX_TAGS + 1)
-        return counts[1 : MAX_TAGS + 1].astype(np.float64)

@@ -8,18 +8,25 @@ import numpy as np
 import pytest
 
 from streams.decisions.categories import (
+    BEFORE,
+    BEST,
     DWELL,
     FIXED,
     LONGEST_MINUTES,
+    OUT,
     PLAYS_A_MINUTE,
     POPULAR,
+    REASONS,
     TASTE,
-    consider,
+    WHY,
+    choose,
     count_browsing,
     count_play,
+    decide_categories,
+    score,
 )
 from streams.profiles.clock import DAY
-from streams.profiles.taste import CATEGORIES, MAX_TAGS
+from streams.profiles.taste import CATEGORIES, MAX_TAGS, TITLE_TASTE
 from streams.profiles.taste import TASTE as RECORD
 
 N = 12
@@ -35,16 +42,35 @@ class Page:
         self.popular_ts = np.zeros(2, np.int64)
         self.allowed = np.ones(MAX_TAGS, np.uint8)
         self.base = np.full(MAX_TAGS, 1.0 / N)
-        self.best = np.zeros(CATEGORIES, np.int8)
+        self.best = np.zeros(CATEGORIES, np.int64)
         self.parts, self.scores = np.zeros((3, MAX_TAGS)), np.zeros(MAX_TAGS)
 
     def consider(
         self, policy: int, fixed: list[int] | None = None, count: int = CATEGORIES, ts: int = NOW
     ) -> float:
-        return consider(
-            self.tastes, 0, policy, ts, self.popular[0], self.base, np.array(fixed or [], np.int64), self.allowed,
-            N, count, self.parts, self.scores, self.best,
+        p = self.tastes[0]
+        score(
+            p,
+            policy,
+            ts,
+            self.popular[0],
+            self.base,
+            np.array(fixed or [], np.int64),
+            N,
+            self.parts,
+            self.scores,
+        )
+        return choose(p, self.scores, self.allowed, N, count, policy == FIXED, self.best)
+
+    def decide(self, policy: int, arm: int = 0, margin: float = 0.05) -> list[int] | None:
+        """What is decided: policy, version, categories, those before, and reasons; ``None`` without a change."""
+        out = np.zeros(OUT, np.int64)
+        changed = decide_categories(
+            self.tastes, 0, policy, NOW, self.popular, self.base, np.zeros(0, np.int64),
+            np.tile(self.allowed, (256, 1)), N, CATEGORIES, margin, arm, self.parts, self.scores, out,
+            np.zeros(REASONS),
         )  # fmt: skip
+        return out.tolist() if changed else None
 
     def show(self) -> None:
         self.tastes["cat_shown"][0] = self.best
@@ -54,15 +80,19 @@ class Page:
         return [int(tag) - 1 for tag in self.best if tag]
 
 
-def play(page: Page, tag: int, times: int, ts: int = NOW, group: int = 0) -> None:
+def play(page: Page, tags: list[int], times: int, ts: int = NOW, kids: bool = False) -> None:
+    """Somebody plays a title with ``tags`` well."""
+    somebody, title = np.zeros(1, RECORD), np.zeros(1, TITLE_TASTE)
+    somebody["kids"] = kids
+    title["tags"][0, : len(tags)] = [tag + 1 for tag in tags]
     for _ in range(times):
-        count_play(page.popular, page.popular_ts, group, np.array([tag + 1, 0], np.int8), ts)
+        count_play(page.popular, page.popular_ts, somebody, 0, title, 0, ts)
 
 
 def test_each_policy_goes_by_its_own() -> None:
     page = Page()
-    play(page, 5, 6)
-    play(page, 4, 3)
+    play(page, [5], 6)
+    play(page, [4], 3)
     page.tastes["taste"][0, 7] = 4.0
     page.tastes["taste_ts"] = NOW
     count_browsing(page.tastes, 0, 9, 8.0, NOW)
@@ -81,7 +111,7 @@ def test_nobody_known_is_the_catalogs_order() -> None:
 
 def test_what_may_not_be_shown_is_not() -> None:
     page = Page()
-    play(page, 5, 6)
+    play(page, [5], 6)
     page.allowed[5] = 0
     assert 5 not in page.order(POPULAR) and 5 not in page.order(FIXED, fixed=[5])
 
@@ -91,9 +121,9 @@ def test_a_change_must_be_worth_it() -> None:
     assert page.consider(POPULAR) == 1.0  # nothing is shown yet
     page.show()
     assert page.consider(POPULAR) == pytest.approx(0.0)
-    play(page, 11, 1)
+    play(page, [11], 1)
     small = page.consider(POPULAR)
-    play(page, 11, 10)
+    play(page, [11], 10)
     assert 0 < small < page.consider(POPULAR) < 1.0
     assert page.consider(POPULAR, count=4) == 1.0  # not as many as are shown
     page.allowed[page.tastes["cat_shown"][0, 0] - 1] = 0
@@ -102,17 +132,19 @@ def test_a_change_must_be_worth_it() -> None:
 
 def test_popularity_fades_and_late_plays_count_less() -> None:
     page = Page()
-    play(page, 1, 4, ts=NOW)
-    play(page, 2, 3, ts=NOW + int(14 * DAY))
+    play(page, [1], 4, ts=NOW)
+    play(page, [2], 3, ts=NOW + int(14 * DAY))
     assert page.popular[0, 1] == pytest.approx(1.0) and page.popular[0, 2] == 3.0
-    play(page, 3, 4, ts=NOW)
+    play(page, [3], 4, ts=NOW)
     assert page.popular[0, 3] == pytest.approx(1.0)
     assert page.popular[1].sum() == 0.0
+    play(page, [3], 1, kids=True)
+    assert page.popular[1, 3] == 1.0 and page.popular[0, 3] == pytest.approx(1.0)
 
 
 def test_first_tags_say_most_of_a_title() -> None:
     page = Page()
-    count_play(page.popular, page.popular_ts, 0, np.array([3, 5, 0], np.int8), NOW)
+    play(page, [2, 4], 1)
     assert page.popular[0, 2] == 1.0 and page.popular[0, 4] == 0.5
 
 
@@ -136,3 +168,27 @@ def test_the_least_browsed_gives_way_to_more() -> None:
     assert 11 not in page.tastes["cat_browsed"][0]
     count_browsing(page.tastes, 0, 11, 3.0, NOW)
     assert page.tastes["cat_browsed"][0].tolist() == [12, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_decision_says_what_was_and_why() -> None:
+    page = Page()
+    play(page, [5], 6)
+    first = page.decide(TASTE)
+    assert first is not None and first[:3] == [TASTE, 1, 6] and first[BEFORE:WHY] == [0] * CATEGORIES
+    assert page.decide(TASTE) is None
+    page.tastes["taste"][0, 7] = 9.0
+    page.tastes["taste_ts"] = NOW
+    second = page.decide(TASTE)
+    assert second is not None and second[:4] == [TASTE, 2, 8, 6]
+    assert second[BEFORE:WHY] == first[BEST:BEFORE] and second[WHY:] == [1, 0, 0]
+    assert page.decide(TASTE, margin=0.0) is None
+    assert page.decide(TASTE, arm=3) is not None  # the same categories under another arm are told too
+
+
+def test_nothing_personal_is_used_for_who_wants_none() -> None:
+    page = Page()
+    page.tastes["taste"][0, 7] = 9.0
+    page.tastes["taste_ts"] = NOW
+    page.tastes["plain"] = 1
+    decided = page.decide(TASTE)
+    assert decided is not None and decided[0] == POPULAR and decided[BEST] == 1
