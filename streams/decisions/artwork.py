@@ -174,9 +174,13 @@ def policy_chances(
     if policy == UNIFORM:
         out[1, :n] = 1.0 / n
         return
-    for a in range(n):
-        spreads[a] *= SPREAD[policy]
-    best_chances(out[0], spreads, n, out[1])
+    if SPREAD[policy] == 0.0:
+        out[1, :n] = 0.0
+        out[1, greedy(out[0], n)] = 1.0
+    else:
+        for a in range(n):
+            spreads[a] *= SPREAD[policy]
+        best_chances(out[0], spreads, n, out[1])
     mixed(out[1], n, share)
 
 

@@ -11,8 +11,11 @@ from streams.decisions.artwork import own_posterior, title_rate
 from streams.profiles.parameters import Array, Fields
 from streams.profiles.taste import ART_CHOICES, ARTWORKS, TOP_TITLES
 
-CHOOSE_AMONG = 12
-"""Images are chosen for the best titles of a ranking: what a viewer sees without scrolling."""
+CHOOSE_AMONG, CHOOSE_WITHIN = 12, 3
+"""When a visit begins, images are chosen for the best titles of the ranking: what a viewer sees without scrolling.
+Within a visit only for the first of a ranking that has changed: an image is not needed before the page is drawn anew,
+and most titles that come up within a visit go again. So, too, at a profile's first visit: nothing is known of it, and
+many never come again, so nine more records each are not worth what they could tell."""
 ENOUGH_VIEWS = 8
 """Views without a quality play after which a choice is made anew."""
 STAND_S = 86_400
@@ -53,17 +56,20 @@ def clearly_worse(t: Fields, place: int, art: Fields) -> bool:
 
 
 @compiled
-def find_due(tastes: Array, slot: int, title_tastes: Array, arts: Array, ts: int, due: Array) -> int:
-    """Fill ``due`` with the best titles of the profile's ranking whose image has to be chosen (anew); returns how many.
+def find_due(
+    tastes: Array, slot: int, title_tastes: Array, arts: Array, ts: int, among: int, due: Array
+) -> int:
+    """Fill ``due`` with those of the ``among`` best titles of the profile's ranking whose image has to be chosen
+    (anew); returns how many.
 
     Titles with a choice that stands, with fewer than two images, or whose view still waits for its outcome are not.
     """
     p = tastes[slot]
     n = 0
     now_s = ts // 1_000
-    for at in range(min(CHOOSE_AMONG, TOP_TITLES)):
+    for at in range(min(among, TOP_TITLES)):
         title = p.top_titles[at] - 1
-        if title < 0 or title_tastes[title].artworks < 2:
+        if title < 0 or title_tastes[title].artworks < 2 or title_tastes[title].art_first == 0:
             continue
         t = title_tastes[title]
         e = entry_of(p, title)

@@ -117,22 +117,6 @@ def resolve_view(
 
 
 @compiled
-def find_shown(tastes: Array, slot: int, items: Array, begin: int, end: int, found: Array) -> int:
-    """Fill ``found[:, 0]`` with the place in the impression, ``found[:, 1]`` with the entry, of every title of
-    ``items[begin:end]`` that has a choice; returns how many."""
-    p = tastes[slot]
-    n = 0
-    for i in range(begin, end):
-        if items[i] > 0 and n < found.shape[0]:
-            e = entry_of(p, items[i])
-            if e >= 0:
-                found[n, 0] = i - begin
-                found[n, 1] = e
-                n += 1
-    return n
-
-
-@compiled
 def resolve_late(
     tastes: Array,
     slot: int,
@@ -152,6 +136,43 @@ def resolve_late(
             resolve_view(tastes, slot, e, 0, title_tastes, dirty_title, arts, resolved[n])
             n += 1
     return n
+
+
+@compiled
+def begin_views(
+    tastes: Array,
+    slot: int,
+    event: int,
+    devices: Array,
+    items: Array,
+    items_from: Array,
+    items_to: Array,
+    ts: int,
+    window_ms: int,
+    title_tastes: Array,
+    dirty_title: Array,
+    arts: Array,
+    found: Array,
+    resolved: Array,
+) -> tuple[int, int]:
+    """An impression came (``event`` of the columns): keep its device type, and resolve the views whose window is over.
+
+    Fills ``found[:, 0]`` with the place in the impression and ``found[:, 1]`` with the entry of every title that has a
+    choice; returns how many, and how many views were resolved.
+    """
+    p = tastes[slot]
+    if devices[event] != 0:
+        p.art_device = devices[event]
+    n = 0
+    for i in range(items_from[event], items_to[event]):
+        if items[i] > 0 and n < found.shape[0]:
+            e = entry_of(p, items[i])
+            if e >= 0:
+                found[n, 0] = i - items_from[event]
+                found[n, 1] = e
+                n += 1
+    late = resolve_late(tastes, slot, ts, window_ms, title_tastes, dirty_title, arts, resolved)
+    return n, late
 
 
 @compiled

@@ -160,9 +160,13 @@ def chances_among(
     if policy == UNIFORM:
         chances[:n] = 1.0 / n
         return
-    for a in range(n):
-        spreads[a] *= SPREAD[policy]
-    best_chances(scores, spreads, n, chances)
+    if SPREAD[policy] == 0.0:
+        chances[:n] = 0.0
+        chances[greedy(scores, n)] = 1.0
+    else:
+        for a in range(n):
+            spreads[a] *= SPREAD[policy]
+        best_chances(scores, spreads, n, chances)
     mixed(chances, n, share)
 
 

@@ -173,6 +173,7 @@ TITLE_TASTE = np.dtype(
         # artwork, by place; a place keeps its image as long as the catalog has it
         ("art_id", "u4", (ARTWORKS,)),  # hash of the image's id, 0 is free
         ("art_tags", "i1", (ARTWORKS, ARTWORK_TAGS)),  # 1 + tag, 0 is none
+        ("art_first", "u1"),  # 1 + place of the image that the catalog names first, 0 is none
         ("art_views", "f4", (ARTWORKS,)),  # counted here
         ("art_plays", "f4", (ARTWORKS,)),
         ("art_untold_views", "u1", (ARTWORKS,)),  # of which the title's owner has not been told

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from streams import topics
-from streams.decisions.artwork import ART, CHILD, PERSONAL, PLAIN, POLICIES, choose, new_art
-from streams.decisions.artwork_choices import CHOOSE_AMONG, find_due, make_room
-from streams.decisions.ordering import chance
+from streams.decisions.artwork import ART, CHILD, PERSONAL, PLAIN, POLICIES, new_art
+from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
+from streams.decisions.artwork_pages import MADE, choose_due
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
@@ -65,82 +65,72 @@ class Artwork:
         self.places = ArtworkPlaces(context.state)
         self.views = ArtworkViews(context, self.places, self.art)
         self._due = np.zeros(CHOOSE_AMONG, np.int64)
+        self._made = np.zeros(CHOOSE_AMONG, MADE)
 
     def reactions(self) -> Mapping[int, Reaction]:
-        reviewed = (
-            MomentKind.SESSION,
-            MomentKind.SEARCHED,
-            MomentKind.RATED,
-            MomentKind.LISTED,
-        )
         return {
-            **dict.fromkeys(map(int, reviewed), self.review),
-            int(MomentKind.SHOWN): self.views.note_views,
-            int(MomentKind.STARTED): self.views.note_start,
+            int(MomentKind.SESSION): self.begin_visit,
+            int(MomentKind.SEARCHED): self.change_ranking,
+            int(MomentKind.RATED): self.change_ranking,
             int(MomentKind.QUALITY): self.note_outcome,
             int(MomentKind.OVER): self.note_outcome,
+            int(MomentKind.SHOWN): self.views.note_views,
+            int(MomentKind.STARTED): self.views.note_start,
             int(MomentKind.SETTINGS): self.change_settings,
         }
 
     # --- choosing ------------------------------------------------------------------------------------------
 
-    def review(self, moment: Moment) -> None:
-        """Choose an image for every title of the ranking that needs one."""
-        state = self.context.state
-        self.places.follow_catalog()
+    def begin_visit(self, moment: Moment) -> None:
+        """A visit begins: choose an image for every title of the ranking that needs one."""
         self.views.note_device(moment)
         self.views.resolve_late(moment)
-        due = find_due(
-            state.tastes.records, moment.slot, state.title_tastes.records, self.art, moment.ts, self._due
-        )
-        for title in self._due[:due].tolist():
-            self._choose(moment, title)
+        first = not self.context.state.tastes.records["art_draws"][moment.slot]
+        self._review(moment, CHOOSE_WITHIN if first else CHOOSE_AMONG)
+
+    def change_ranking(self, moment: Moment) -> None:
+        """The ranking may have changed: its first titles need an image now."""
+        self.views.note_device(moment)
+        self._review(moment, CHOOSE_WITHIN)
 
     def note_outcome(self, moment: Moment) -> None:
         """A playback became a quality play, or ended: the ranking may have changed with it."""
         self.views.note_outcome(moment)
-        self.review(moment)
+        self._review(moment, CHOOSE_WITHIN)
 
-    def _choose(self, moment: Moment, title: int) -> None:
+    def _review(self, moment: Moment, among: int) -> None:
         state, slot, settings = self.context.state, moment.slot, self.context.settings
-        ids = self.places.ids(title)
-        if sum(known is not None for known in ids) < 2:
-            return
-        tastes = state.tastes.records
-        entry, previous = self._make_room(moment, title)
-        record = tastes[slot]
-        page = whom(record)
-        record["art_whom"] = 1 + page
-        draws = int(record["art_draws"])
-        views, plays = self.places.counts(title)
+        self.places.follow_catalog()
         live, other = self.context.policies.roles[self.name]
-        shadow = POLICIES.index(other) if other else -1
-        place = choose(
-            tastes, slot, entry, state.title_tastes.records, title, views, plays, self.places.first(title),
-            self.art, moment.ts, POLICIES.index(live), shadow, settings.artwork_uniform, page,
-            chance(state.profiles.records["key_hash"][slot], draws, settings.seed + DRAWS),
+        page = whom(state.tastes.records[slot])
+        made = choose_due(
+            state.tastes.records, slot, state.title_tastes.records, state.title_tastes.dirty, self.art,
+            self.places.shared, moment.ts, among, POLICIES.index(live), POLICIES.index(other) if other else -1,
+            settings.artwork_uniform, page, state.profiles.records["key_hash"][slot], settings.seed + DRAWS,
+            self._due, self._made, self.views.resolved,
         )  # fmt: skip
-        record["art_draws"] = draws + 1
-        explores, place = place < 0, place if place >= 0 else -1 - place
-        self._emit(
-            moment, title, ids[place], previous, PLAIN_MODEL if page == PLAIN else MODEL,
-            int(self.art["learned"][0]), explores, float(record["art_propensity"][entry]),
-        )  # fmt: skip
-
-    def _make_room(self, moment: Moment, title: int) -> tuple[int, str | None]:
-        """A place for a choice of ``title``, and the image that stood there for it before. A choice for another
-        title that has to go leaves a tombstone."""
-        state, slot = self.context.state, moment.slot
-        entry = make_room(state.tastes.records, slot, title)
-        record = state.tastes.records[slot]
-        other = int(record["art_title"][entry]) - 1
-        if other == title:
-            return entry, self.places.id_of(title, int(record["art_image"][entry]))
-        if other >= 0:
-            if record["art_waiting"][entry]:
-                self.views.give_up(moment, entry)
-            self._withdraw(slot, other)
-        return entry, None
+        if not made:
+            return
+        state.tastes.dirty[slot] = 1
+        version = int(state.tastes.records["art_version"][slot])
+        model, learned = PLAIN_MODEL if page == PLAIN else MODEL, int(self.art["learned"][0])
+        chosen = self._made[:made].tolist()
+        for k, (_, _, _, _, _, gone, resolved) in enumerate(chosen):
+            if resolved:
+                self.views.tell(moment.ts, k, k + 1)
+            if gone:
+                self._withdraw(slot, gone - 1)
+        changes = []
+        for title, place, explores, propensity, before, _, _ in chosen:
+            artwork = self.places.ids(title)[place]
+            previous = self.places.id_of(title, before) if before else None
+            if artwork != previous:
+                changes.append((title, artwork, previous, explores, propensity))
+        for k, (title, artwork, previous, explores, propensity) in enumerate(changes):
+            self._emit(
+                moment, title, artwork, previous, model, version - len(changes) + 1 + k, learned, bool(explores),
+                propensity,
+            )  # fmt: skip
 
     def _emit(
         self,
@@ -150,23 +140,17 @@ class Artwork:
         previous: str | None,
         model: str,
         version: int,
+        learned: int = 0,
         explores: bool = False,
         propensity: float = 1.0,
     ) -> None:
-        """Write the choice out, unless it is what was chosen before."""
-        tastes = self.context.state.tastes
-        tastes.dirty[moment.slot] = 1
-        if artwork == previous:
-            return
-        record = tastes.records[moment.slot]
-        record["art_version"] += 1
         title_id = self.context.title(title)
         self.context.decide(
             topics.ARTWORK_CHOICES,
             moment,
-            version=int(record["art_version"]),
+            version=version,
             model=model,
-            model_version=version,
+            model_version=learned,
             explore=explores,
             propensity=propensity,
             key=choice_key(self.context.profile(moment.slot), title_id),
@@ -189,7 +173,7 @@ class Artwork:
             record["art_title"] = 0
             record["art_waiting"] = 0
             self.context.state.tastes.dirty[moment.slot] = 1
-        self.review(moment)
+        self._review(moment, CHOOSE_AMONG)
 
     def fall_back(self, moment: Moment) -> None:
         """Without a model: the catalog's first image for titles that have none yet."""
@@ -202,15 +186,19 @@ class Artwork:
             ids = self.places.ids(title)
             if sum(known is not None for known in ids) < 2:
                 continue
-            entry, previous = self._make_room(moment, title)
             place = self.places.first(title)
+            entry = make_room(self.context.state.tastes.records, moment.slot, title)
+            if record["art_title"][entry]:
+                self._withdraw(moment.slot, int(record["art_title"][entry]) - 1)
             record["art_title"][entry] = 1 + title
             record["art_image"][entry] = image_hash(ids[place] or "")
             record["art_chosen_s"][entry] = moment.ts // 1_000
             for field in ("art_views", "art_waiting", "art_policy", "art_x"):
                 record[field][entry] = 0
             record["art_propensity"][entry] = 1.0
-            self._emit(moment, title, ids[place], previous, FALLBACK_MODEL, 0)
+            record["art_version"] += 1
+            self.context.state.tastes.dirty[moment.slot] = 1
+            self._emit(moment, title, ids[place], None, FALLBACK_MODEL, int(record["art_version"]))
 
     def wake(self, slot: int, moment: Moment) -> None:
         """Nothing waits for a time of its own: an outcome is settled at the profile's next view."""

@@ -34,8 +34,8 @@ class ArtworkPlaces:
         self._state = state
         self._known: dict[int, tuple[tuple[Picture, ...], Ids, int]] = {}
         """By title slot: what the catalog said when it was looked at last, ids by place, place of the first."""
-        self._shared: dict[int, Array] = {}
-        """By title slot: views and plays by place, of all partitions."""
+        self.shared: Array = np.zeros((0, 2, ARTWORKS), np.float32)
+        """Views and plays of all partitions, by title slot and place; zeros where nobody told any."""
         self._seen = 0
         self._catalog = -1
         self._nothing: tuple[tuple[Picture, ...], Ids, int] = ((), [None] * ARTWORKS, -1)
@@ -43,7 +43,7 @@ class ArtworkPlaces:
     def forget(self) -> None:
         """State has been rebuilt: look at everything anew."""
         self._known.clear()
-        self._shared.clear()
+        self.shared[:] = 0
         self._seen, self._catalog = 0, -1
 
     def follow_catalog(self) -> None:
@@ -69,19 +69,6 @@ class ArtworkPlaces:
         places = self._state.title_tastes.records["art_id"][title].tolist()
         return self._at(title)[1][places.index(image)] if image in places else None
 
-    def counts(self, title: int) -> tuple[Array, Array]:
-        """Views of each image and quality plays from them, by place: those of all partitions and what they have
-        not been told yet, or the own ones where these are more (the sum is told with a delay)."""
-        record = self._state.title_tastes.records[title]
-        views, plays = record["art_views"], record["art_plays"]
-        shared = self._shared.get(title)
-        if shared is not None and float(shared[0].sum()) >= float(views.sum()):
-            return (
-                (shared[0] + record["art_untold_views"]).astype(np.float32),
-                (shared[1] + record["art_untold_plays"]).astype(np.float32),
-            )
-        return views, plays
-
     def untold(self, title: int) -> list[list[object]]:
         """What the title's owner has not been told: id, views and plays of each image; from now on it has."""
         record = self._state.title_tastes.records[title]
@@ -104,13 +91,14 @@ class ArtworkPlaces:
             title, stats = slots.get(name), shared.get(name)
             if title is None:
                 continue
+            if title >= len(self.shared):
+                grown = np.zeros((len(self._state.titles.records), 2, ARTWORKS), np.float32)
+                grown[: len(self.shared)] = self.shared
+                self.shared = grown
             counted = {} if stats is None else {known: (v, p) for known, v, p in stats.artworks}
-            if not counted:
-                self._shared.pop(title, None)
-                continue
-            self._shared[title] = np.array(
-                [counted.get(known or "", (0.0, 0.0)) for known in self.ids(title)], np.float64
-            ).T.copy()
+            self.shared[title] = np.array(
+                [counted.get(known or "", (0.0, 0.0)) for known in self.ids(title)]
+            ).T
         self._seen = shared.version
 
     def _at(self, title: int) -> tuple[tuple[Picture, ...], Ids, int]:
@@ -147,9 +135,15 @@ class ArtworkPlaces:
                 first = place
             for number, tag in enumerate(artwork.tags[:ARTWORK_TAGS]):
                 tags[place, number] = 1 + self._state.tag_index(tag)
-        if record["art_id"].tolist() != places or (record["art_tags"] != tags).any():
+        if (
+            record["art_id"].tolist() != places
+            or (record["art_tags"] != tags).any()
+            or record["art_first"] != 1 + first
+        ):
             record["art_id"] = places
+            record["art_first"] = 1 + first
             record["art_tags"] = tags
             self._state.title_tastes.dirty[title] = 1
-        self._shared.pop(title, None)
+        if title < len(self.shared):
+            self.shared[title] = 0  # until it is told anew
         return artworks, ids, first

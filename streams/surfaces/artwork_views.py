@@ -12,6 +12,7 @@ from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import ART_CHOICES
 from streams.surfaces.artwork_places import ArtworkPlaces, image_hash
+from streams.surfaces.policies import UNIFORM
 from streams.surfaces.surface import SurfaceContext
 
 ARTWORK = "artwork"
@@ -25,8 +26,10 @@ class ArtworkViews:
         self._context = context
         self._places = places
         self._art = art
+        self._window = context.settings.outcome_window_ms
         self._found = np.zeros((ART_CHOICES, 2), np.int64)
-        self._resolved = np.zeros(ART_CHOICES, outcomes.RESOLVED)
+        self.resolved = np.zeros(ART_CHOICES, outcomes.RESOLVED)
+        """Views whose outcome has just become known."""
 
     def note_views(self, moment: Moment) -> None:
         """An impression: the images it showed wait for their outcome."""
@@ -36,12 +39,14 @@ class ArtworkViews:
         columns = context.stretch.columns
         tastes, slot = state.tastes.records, moment.slot
         self._places.follow_catalog()
-        self.note_device(moment)
-        found = outcomes.find_shown(
-            tastes, slot, columns.items, columns.items_from[moment.event], columns.items_to[moment.event],
-            self._found,
+        found, late = outcomes.begin_views(
+            tastes, slot, moment.event, columns.device, columns.items, columns.items_from, columns.items_to,
+            moment.ts, self._window, state.title_tastes.records, state.title_tastes.dirty, self._art, self._found,
+            self.resolved,
         )  # fmt: skip
-        self.resolve_late(moment)
+        if late:
+            state.tastes.dirty[slot] = 1
+            self.tell(moment.ts, 0, late)
         if not found:
             return
         items = context.event(moment).items
@@ -51,17 +56,16 @@ class ArtworkViews:
                 continue
             resolved = outcomes.note_view(
                 tastes, slot, entry, image_hash(artwork), moment.ts, state.title_tastes.records,
-                state.title_tastes.dirty, self._art, self._resolved,
+                state.title_tastes.dirty, self._art, self.resolved,
             )  # fmt: skip
             state.tastes.dirty[slot] = 1
             if resolved:
-                self._tell(moment.ts, resolved)
+                self.tell(moment.ts, 0, resolved)
 
     def note_start(self, moment: Moment) -> None:
         """A playback began: did a view lead to it?"""
         tastes = self._context.state.tastes
-        window = self._context.settings.outcome_window_ms
-        if outcomes.note_start(tastes.records, moment.slot, moment.title, moment.ts, window):
+        if outcomes.note_start(tastes.records, moment.slot, moment.title, moment.ts, self._window):
             tastes.dirty[moment.slot] = 1
 
     def note_outcome(self, moment: Moment) -> None:
@@ -70,42 +74,35 @@ class ArtworkViews:
         self.note_device(moment)
         resolved = outcomes.note_outcome(
             state.tastes.records, moment.slot, moment.title, int(moment.kind == QUALITY),
-            state.title_tastes.records, state.title_tastes.dirty, self._art, self._resolved,
+            state.title_tastes.records, state.title_tastes.dirty, self._art, self.resolved,
         )  # fmt: skip
         if resolved:
             state.tastes.dirty[moment.slot] = 1
-            self._tell(moment.ts, resolved)
+            self.tell(moment.ts, 0, resolved)
 
     def resolve_late(self, moment: Moment) -> None:
         """Views whose window is over led to nothing."""
         state = self._context.state
         late = outcomes.resolve_late(
-            state.tastes.records, moment.slot, moment.ts, self._context.settings.outcome_window_ms,
-            state.title_tastes.records, state.title_tastes.dirty, self._art, self._resolved,
+            state.tastes.records, moment.slot, moment.ts, self._window,
+            state.title_tastes.records, state.title_tastes.dirty, self._art, self.resolved,
         )  # fmt: skip
         if late:
             state.tastes.dirty[moment.slot] = 1
-            self._tell(moment.ts, late)
+            self.tell(moment.ts, 0, late)
 
-    def give_up(self, moment: Moment, entry: int) -> None:
-        """The choice at ``entry`` has to go while a view of it waits: the view led to nothing."""
-        state = self._context.state
-        outcomes.resolve_view(
-            state.tastes.records, moment.slot, entry, 0, state.title_tastes.records,
-            state.title_tastes.dirty, self._art, self._resolved[0],
-        )  # fmt: skip
-        self._tell(moment.ts, 1)
-
-    def _tell(self, ts: int, n: int) -> None:
-        """Outcomes go to off-policy evaluation and, when enough have gathered, to the title's owner."""
-        for title, label, policy, ours, tell, propensity, shadow, q, shadow_q in self._resolved[:n].tolist():
+    def tell(self, ts: int, begin: int, end: int) -> None:
+        """``resolved[begin:end]`` go to off-policy evaluation and, when enough have gathered, to the title's owner."""
+        for title, label, policy, ours, tell, propensity, shadow, q, shadow_q in self.resolved[
+            begin:end
+        ].tolist():
             if ours:
                 name = POLICIES[policy - 1] if policy else ""
-                asked = policy and name == self._context.policies.roles[ARTWORK][1]
-                self._context.off_policy(
-                    ARTWORK, propensity, float(label), {name: shadow} if asked else {}, q,
-                    {name: shadow_q} if asked else None,
-                )  # fmt: skip
+                images = np.count_nonzero(self._context.state.title_tastes.records["art_id"][title])
+                chances, expected = {UNIFORM: 1.0 / max(1, int(images))}, {}
+                if policy and name == self._context.policies.roles[ARTWORK][1]:
+                    chances[name], expected[name] = shadow, shadow_q
+                self._context.off_policy(ARTWORK, propensity, float(label), chances, q, expected)
             if tell:
                 counted = self._places.untold(title)
                 if counted and self._context.settings.sharing:
@@ -122,6 +119,7 @@ class ArtworkViews:
                     )
 
     def note_device(self, moment: Moment) -> None:
+        """Keep the device type that was said last: the loop's own may be ahead."""
         device = self._context.device(moment)
         tastes = self._context.state.tastes
         if device and tastes.records["art_device"][moment.slot] != device:

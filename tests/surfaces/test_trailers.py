@@ -212,7 +212,7 @@ def test_an_outcome_is_learned_when_a_week_has_passed_and_not_before(
     partition.send("session_start", 7.6 * DAY_S, "somebody else")
     ((name, propensity, earned, shadow, _, _),) = told
     assert (name, earned) == ("trailers", reward) and propensity == pytest.approx(offer["propensity"])
-    assert set(shadow) == {"greedy"}
+    assert "greedy" in shadow
     title = partition.engine.state.titles.slots[offer["title_id"]]
     record = partition.engine.state.title_tastes.records[title]
     assert (record["trailer_offers"], record["trailer_returns"]) == (1, pytest.approx(reward))
