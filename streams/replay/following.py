@@ -18,7 +18,7 @@ from streams.errors import BrokerError, StalledError
 from streams.events.decode import decode
 from streams.replay.report import Judge
 from streams.settings import Settings
-from streams.topics import CHURN_SCORES, DEAD_LETTERS, INPUTS, ROW_ORDER, VIEWING_EVENTS
+from streams.topics import CHURN_SCORES, DEAD_LETTERS, HOMEPAGE_RANKINGS, INPUTS, ROW_ORDER, VIEWING_EVENTS
 
 POLL_MS = 200
 LOOK_EVERY_S = 0.5
@@ -57,7 +57,14 @@ class Follower:
         try:
             await self._consumer.start()
             await self._group.start()
-            names = [VIEWING_EVENTS, ROW_ORDER, CHURN_SCORES, DEAD_LETTERS, self._settings.predictions_topic]
+            outputs = (
+                ROW_ORDER,
+                CHURN_SCORES,
+                HOMEPAGE_RANKINGS,
+                DEAD_LETTERS,
+                self._settings.predictions_topic,
+            )
+            names = (VIEWING_EVENTS, *outputs)
             partitions = [TopicPartition(name, p) for name in names for p in range(self._settings.partitions)]
             self._consumer.assign(partitions)
             for partition, offset in (await self._consumer.end_offsets(partitions)).items():
@@ -181,6 +188,8 @@ class Follower:
             return  # a tombstone: an erased profile
         elif topic == ROW_ORDER:
             judge.add_row_order(orjson.loads(record.value))
+        elif topic == HOMEPAGE_RANKINGS:
+            judge.add_ranking(orjson.loads(record.value))
         elif topic == CHURN_SCORES:
             judge.add_churn_score(orjson.loads(record.value))
         else:

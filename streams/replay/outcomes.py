@@ -64,7 +64,9 @@ class Shown:
 
 
 @dataclass(slots=True)
-class _Play:
+class Play:
+    """One playback: where it stands, and what was truly played of it."""
+
     needed_s: float
     position_s: float
     ts: int
@@ -83,6 +85,18 @@ class _Play:
                 self.intervals.append((self.position_s, position_s))
             self.position_s = position_s
         self.ts = max(self.ts, ts)
+
+    def follow(self, event: Following, gap_ms: int) -> None:
+        """A later word of this playback."""
+        self.advance(position_of(event, self), event.ts, gap_ms)
+        if isinstance(event, PlaybackSeek):
+            self.position_s = event.to_s
+        self.playing = not isinstance(event, PlaybackPause)
+
+    @property
+    def good(self) -> bool:
+        """It has become a quality play."""
+        return self.watched_s() + ROUNDING_S >= self.needed_s
 
     def watched_s(self) -> float:
         total, reached = 0.0, float("-inf")
@@ -113,7 +127,7 @@ class Outcomes:
         self.shown: list[Shown] = []
         self._rule = rule
         self._window_ms = outcome_window_ms
-        self._plays: dict[tuple[str, str], _Play] = {}
+        self._plays: dict[tuple[str, str], Play] = {}
         self._open: dict[str, list[Shown]] = {}
         """Per profile, the impressions from which nothing has been played yet."""
 
@@ -130,7 +144,7 @@ class Outcomes:
         elif isinstance(event, PlaybackStart):
             needed_s = self._rule.needed_s(event.duration_s)
             claimed = self._claim(event)
-            play = _Play(needed_s, event.position_s, ts, event.duration_s, claimed)
+            play = Play(needed_s, event.position_s, ts, event.duration_s, claimed)
             self._plays[profile, event.playback_id] = play
         elif isinstance(event, Following):
             followed = self._plays.get((profile, event.playback_id or ""))
@@ -148,21 +162,18 @@ class Outcomes:
                 return shown
         return None
 
-    def _follow(self, order: int, event: Following, play: _Play) -> None:
-        play.advance(_position_s(event, play), event.ts, self._rule.heartbeat_gap_ms)
-        if isinstance(event, PlaybackSeek):
-            play.position_s = event.to_s
-        play.playing = not isinstance(event, PlaybackPause)
+    def _follow(self, order: int, event: Following, play: Play) -> None:
+        play.follow(event, self._rule.heartbeat_gap_ms)
         ended = isinstance(event, ENDING)
         if play.shown is not None and play.shown.learned < 0:
-            play.shown.quality = play.watched_s() + ROUNDING_S >= play.needed_s
+            play.shown.quality = play.good
             if play.shown.quality or ended:
                 play.shown.learned = order
         if ended and event.playback_id is not None:
             del self._plays[event.profile_id, event.playback_id]
 
 
-def _position_s(event: Following, play: _Play) -> float | None:
+def position_of(event: Following, play: Play) -> float | None:
     """Where the player stood when it said this; ``None`` when it did not say."""
     if isinstance(event, PlaybackSeek):
         return event.from_s

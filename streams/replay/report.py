@@ -10,6 +10,8 @@ What keeps it honest:
 4. Outcomes are told from the log alone (``outcomes.py``), and the simple counts know each from the same
    moment on.
 5. The first day is not scored.
+
+Homepage rankings have a judge of their own (``titles.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from streams.events.schema import Event, Impression, PlaybackStart
 from streams.replay.baselines import RowCounts, TitleRates
 from streams.replay.measures import Ranks, prediction_quality
 from streams.replay.outcomes import Outcomes, QualityRule, Shown
+from streams.replay.titles import TitleJudge
 from streams.settings import DAY_MS, Settings
 from streams.topics import VIEWING_EVENTS
 
@@ -33,13 +36,16 @@ VIDEO_EVENTS = (Impression, PlaybackStart)
 class Judge:
     """Takes in the input log and the decisions in the order of their logs; ``report`` judges them.
 
-    ``rows`` is the row catalog in its order: what a profile sees that no decision was made for yet. The order
-    among partitions matters for the simple counts alone, and is that in which events are added.
+    ``rows`` is the row catalog in its order: what a profile sees that no decision was made for yet; ``titles`` the
+    title catalog in its order. The order among partitions matters for the simple counts alone, and is that in
+    which events are added.
     """
 
-    def __init__(self, rows: Sequence[str], settings: Settings) -> None:
+    def __init__(self, rows: Sequence[str], settings: Settings, titles: Sequence[str] = ()) -> None:
         rule = QualityRule(settings.quality_seconds, settings.quality_share, settings.heartbeat_gap_ms)
         self._outcomes = Outcomes(rule, settings.outcome_window_ms)
+        self._titles = TitleJudge(titles, rule, settings.outcome_window_ms)
+        self._ranks_titles = "titles" in settings.surfaces_on
         self._rows = {row: number for number, row in enumerate(rows)}
         self._horizon_ms = settings.churn_horizon_ms
         self._seen: set[str] = set()
@@ -65,6 +71,8 @@ class Judge:
         if isinstance(event, VIDEO_EVENTS):
             self._videos.setdefault(event.profile_id, []).append(ts)
         self._outcomes.add(self._count, partition, offset, event)
+        if self._ranks_titles:
+            self._titles.add_event(self._count, offset, event)
         self._count += 1
 
     def add_row_order(self, decision: Mapping[str, Any]) -> None:
@@ -81,6 +89,11 @@ class Judge:
             return  # a duplicate of an older version, sent again after a crash
         offsets.append(cause["offset"])
         orders.append(self._known_orders.setdefault(rows, rows))
+
+    def add_ranking(self, decision: Mapping[str, Any]) -> None:
+        """A record of ``homepage-rankings``."""
+        self.decisions["homepage-rankings"] += 1
+        self._titles.add_ranking(decision)
 
     def add_churn_score(self, decision: Mapping[str, Any]) -> None:
         """A record of ``churn-scores``."""
@@ -104,8 +117,13 @@ class Judge:
         return self._count
 
     def report(self) -> dict[str, Any]:
-        """All measures, by surface: ``rows``, ``long_view`` and ``churn``."""
-        return {"rows": self._judge_rows(), "long_view": self._judge_quality(), "churn": self._judge_churn()}
+        """All measures, by surface: ``rows``, ``long_view``, ``churn`` and, when they are ranked, ``titles``."""
+        report = {
+            "rows": self._judge_rows(),
+            "long_view": self._judge_quality(),
+            "churn": self._judge_churn(),
+        }
+        return {**report, "titles": self._titles.report()} if self._ranks_titles else report
 
     def _scored(self, shown: Shown) -> bool:
         return shown.ts >= self._first_ts + DAY_MS

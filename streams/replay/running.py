@@ -28,7 +28,7 @@ from streams.replay.publishing import Pace, Publisher
 from streams.replay.records import Log
 from streams.replay.report import Judge
 from streams.settings import ENV_PREFIX, Settings, load
-from streams.topics import ROW_CATALOG
+from streams.topics import ROW_CATALOG, TITLE_CATALOG
 from streams.worker_process import WorkerProcess
 
 FIRST_MOVE_S = 300.0
@@ -76,33 +76,38 @@ def replay(log: Log, run: Run, now_ms: int, console: Console) -> dict[str, Any]:
         retention = admin.INPUT_RETENTION_MS if run.shift_time else admin.FOREVER_MS
         admin.create_topics(settings, input_retention_ms=retention)
         admin.require_topics(settings)
-        rows = asyncio.run(_publish_catalogs(log, brokers))
+        rows, titles = asyncio.run(_publish_catalogs(log, brokers))
         worker = None
         if run.own_worker or run.brokers is None:
             worker = stack.enter_context(WorkerProcess(settings))
         progress = stack.enter_context(_progress(console))
         shift = log.shift_to(now_ms) if run.shift_time else 0
-        return asyncio.run(_publish_and_judge(log, run, settings, rows, shift, worker, progress))
+        return asyncio.run(
+            _publish_and_judge(log, run, settings, Judge(rows, settings, titles), shift, worker, progress)
+        )
 
 
-async def _publish_catalogs(log: Log, brokers: str) -> list[str]:
-    """Publish rows and titles; returns the row ids in the catalog's order."""
+async def _publish_catalogs(log: Log, brokers: str) -> tuple[list[str], list[str]]:
+    """Publish rows and titles; returns their ids in the catalogs' order."""
     messages = list(log.catalogs())
     async with Publisher(brokers) as publisher:
         await publisher.publish(iter(messages), Pace(None))
-    return [orjson.loads(message.value)["row_id"] for message in messages if message.topic == ROW_CATALOG]
+    rows = [orjson.loads(message.value)["row_id"] for message in messages if message.topic == ROW_CATALOG]
+    titles = [
+        orjson.loads(message.value)["title_id"] for message in messages if message.topic == TITLE_CATALOG
+    ]
+    return rows, titles
 
 
 async def _publish_and_judge(
     log: Log,
     run: Run,
     settings: Settings,
-    rows: list[str],
+    judge: Judge,
     shift: int,
     worker: WorkerProcess | None,
     progress: Progress,
 ) -> dict[str, Any]:
-    judge = Judge(rows, settings)
     follower = Follower(settings, judge) if run.report or worker is not None else None
     if worker is None:
         await asyncio.sleep(CATALOG_SETTLE_S)

@@ -26,6 +26,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     if "rows" in report:
         _rows(report["rows"], console)
         _predictions(report, console)
+    if "titles" in report:
+        _titles(report["titles"], console)
 
 
 def _rows(rows: dict[str, Any], console: Console) -> None:
@@ -38,6 +40,27 @@ def _rows(rows: dict[str, Any], console: Console) -> None:
     console.print(table)
     without = f"{rows['without_decision']:,} by profiles without a decision yet (catalog order)"
     console.print(f"{rows['n']:,} quality plays after the first day; {without}")
+
+
+def _titles(titles: dict[str, Any], console: Console) -> None:
+    table = Table(title="Rank of the next quality play's title", title_justify="left")
+    for column in ("", "HR@10", "nDCG@10"):
+        table.add_column(column, justify="left" if not column else "right")
+    lines = {
+        "Flywheel, as emitted": titles,
+        **{f"count: {name}": q for name, q in titles["baselines"].items()},
+    }
+    for name, quality in lines.items():
+        table.add_row(name, _figure(quality["hr_at_10"]), _figure(quality["ndcg_at_10"]))
+    console.print(table)
+    without = f"{titles['without_decision']:,} by profiles without a ranking yet"
+    half_life = titles["baselines"]["popularity"]["half_life_h"]
+    best = (
+        f"popularity is best with a half-life of {half_life:g} h"
+        if half_life
+        else "popularity is best as it is"
+    )
+    console.print(f"{titles['n']:,} quality plays of new titles after the first tenth; {without}; {best}")
 
 
 def _predictions(report: dict[str, Any], console: Console) -> None:

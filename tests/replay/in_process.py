@@ -15,7 +15,15 @@ from streams.replay.records import Log, Message
 from streams.replay.report import Judge
 from streams.settings import Settings, load
 from streams.state.catalog import Catalog
-from streams.topics import CHURN_SCORES, DEAD_LETTERS, ROW_CATALOG, ROW_ORDER, VIEWING_EVENTS
+from streams.topics import (
+    CHURN_SCORES,
+    DEAD_LETTERS,
+    HOMEPAGE_RANKINGS,
+    ROW_CATALOG,
+    ROW_ORDER,
+    TITLE_CATALOG,
+    VIEWING_EVENTS,
+)
 from streams.transport.batch import RecordBatch
 
 BATCH = 1_000
@@ -32,8 +40,9 @@ class Published:
 
 
 def settings_for(log: Log, **overrides: Any) -> Settings:
-    """What a replay's worker is started with."""
-    return load({}, **{**log.settings, "partitions": 1, "log_predictions": True, **overrides})
+    """What a replay's worker is started with; one alone has nobody to share with."""
+    alone = {"partitions": 1, "log_predictions": True, "sharing": False}
+    return load({}, **{**log.settings, **alone, **overrides})
 
 
 def decisions(
@@ -60,7 +69,8 @@ def judged(log: Log, limit: int | None = None, **overrides: Any) -> Judge:
     """The judge after a whole run over the first ``limit`` events of ``log``."""
     settings = settings_for(log, **overrides)
     rows = [orjson.loads(m.value)["row_id"] for m in log.catalogs() if m.topic == ROW_CATALOG]
-    judge = Judge(rows, settings)
+    titles = [orjson.loads(m.value)["title_id"] for m in log.catalogs() if m.topic == TITLE_CATALOG]
+    judge = Judge(rows, settings, titles)
     events = list(islice(log.events(0), limit))
     for offset, message in enumerate(events):
         judge.add_event(0, offset, VIEWING.decode(message.value))
@@ -69,6 +79,8 @@ def judged(log: Log, limit: int | None = None, **overrides: Any) -> Judge:
             judge.add_reject("rejected")
         elif topic == ROW_ORDER:
             judge.add_row_order(orjson.loads(value))
+        elif topic == HOMEPAGE_RANKINGS:
+            judge.add_ranking(orjson.loads(value))
         elif topic == CHURN_SCORES:
             judge.add_churn_score(orjson.loads(value))
         else:
