@@ -20,7 +20,7 @@ from benchmarks.learning.report import figures, in_words
 from benchmarks.learning.runs import all_runs, perform_all
 from benchmarks.learning.world import Plan
 
-USUAL = Plan(viewers=160, days=21, titles=300)
+USUAL = Plan(viewers=120, days=24, titles=300)
 TINY = Plan(viewers=12, days=3, titles=60)
 USUAL_SEEDS = 3
 

@@ -85,12 +85,27 @@ class River(Learner):
             self._images[title] = policy
         return policy
 
-    # --- deciding
+    # --- deciding: log-odds from River's own weights, which order as ``predict_proba_one`` does, in a tenth of the time
 
     def _score(self, model: Any, features: dict[str, float]) -> float:
-        """Log-odds of River's own weights: as ``predict_proba_one`` orders, at a tenth of the time."""
         weights = model.weights
         return math.fsum(weights.get(name, 0.0) * value for name, value in features.items())
+
+    def _liked(self, asked: Viewer, titles: Sequence[int]) -> list[int]:
+        """These titles, best first. What is the same for all of them is left out of their log-odds."""
+        weights = self._title_model.weights
+        of_tag = [
+            weights.get(f"tag {tag}", 0.0) + weights.get(f"tag {tag} profile {asked.profile_id}", 0.0)
+            for tag in range(len(TAGS))
+        ]
+        made = self.catalog.titles
+
+        def log_odds(title: int) -> float:
+            tags = made[title].tags
+            own = float(weights.get(f"title {title}", 0.0))
+            return own + sum(of_tag[tag] for tag in tags) / len(tags)
+
+        return sorted(titles, key=log_odds, reverse=True)
 
     def rows(self, asked: Viewer) -> Sequence[str]:
         """By predicted chance of a good play."""
@@ -102,11 +117,7 @@ class River(Learner):
 
     def titles(self, asked: Viewer) -> Sequence[int]:
         """By predicted chance of a good play."""
-        profile = asked.profile_id
-        return sorted(
-            self.candidates(asked),
-            key=lambda title: -self._score(self._title_model, self._title_features(profile, title)),
-        )[:RANKED]
+        return self._liked(asked, self.candidates(asked))[:RANKED]
 
     def image(self, asked: Viewer, title: int) -> int:
         """As the title's bandit pulls."""
@@ -116,16 +127,11 @@ class River(Learner):
     def trailer(self, asked: Viewer) -> tuple[int, int]:
         """A trailer of the title that is liked most, of those of which none was seen."""
         seen = {title for title, _ in self.trailers_seen[asked.profile_id]}
-        profile = asked.profile_id
         unseen = [title for title in self.candidates(asked) if title not in seen]
-        return max(
-            unseen or asked.shelves.arrived,
-            key=lambda title: self._score(self._title_model, self._title_features(profile, title)),
-        ), 0
+        return self._liked(asked, unseen or asked.shelves.arrived)[0], 0
 
     def categories(self, asked: Viewer) -> Sequence[str]:
         """By predicted liking."""
         profile = asked.profile_id
-        return sorted(TAGS, key=lambda tag: -self._score(self._tag_model, self._tag_features(profile, tag)))[
-            :CATEGORIES_SHOWN
-        ]
+        liked = sorted(TAGS, key=lambda tag: -self._score(self._tag_model, self._tag_features(profile, tag)))
+        return liked[:CATEGORIES_SHOWN]

@@ -2,8 +2,8 @@
 
 Events go to the engine until a viewer is about to look; what has been decided by then is shown; then the look
 goes on. A contender, if there is one, decides its surface in the engine's place when a viewer looks; all other
-surfaces stay the engine's. Just before each visit's first look at the page, the truth says what was decided for it
-is worth, and what the best would be. A trailer is judged when it is offered.
+surfaces stay the engine's. Just before the first look at the page, every second visit, the truth says what was
+decided for it is worth, and what the best would be. A trailer is judged when it is offered.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ GROUP = 1_000
 """Events that go to the engine at once, at most."""
 CHURN_HORIZON_MS = 5 * DAY
 """Shorter than in production: labels must exist within a run."""
+JUDGED_EVERY = 2
+"""The truth takes as long as the visit itself: every second visit is judged."""
 IMAGES_JUDGED = 6
 """Titles of a ranking whose images are judged: those on the first screen."""
 
@@ -182,9 +184,12 @@ class World:
             return
         self._judged_visit[viewer.profile_id] = viewer.visits
         self.result.visits += 1
+        if viewer.visits % JUDGED_EVERY:
+            return
         shown = viewer.shown
         if "rows" in self._judged:
-            self._add("rows", *truth.page_values(viewer, [shown.order(), truth.best_page(viewer)]))
+            got, best, _ = truth.page_worth(viewer, shown.order())
+            self._add("rows", got, best)
         if "titles" in self._judged:
             ranking = shown.ranking or viewer.shelves.titles["popular"]
             best = truth.ranking_value(viewer, truth.best_ranking(viewer))

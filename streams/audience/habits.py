@@ -26,11 +26,11 @@ TASTE_SPREAD = 1.7
 QUALITY_WEIGHT = 0.5
 IMAGE_TASTE = 0.7
 """What an image gains for each log-odd of taste for what it shows."""
-TITLE_FATIGUE = 0.15
-"""What a title loses each time it was looked at in vain (of which each visit forgets a fifth)..."""
-ROW_FATIGUE = 0.06
+TITLE_FATIGUE = 0.08
+"""What a title loses each time it was looked at in vain (of which each visit forgets three tenths)..."""
+ROW_FATIGUE = 0.03
 """... and all of a row's titles."""
-FORGETS = 0.8
+FORGETS = 0.7
 SEEN_COST = 2.5
 """What was just seen is stale..."""
 UNFINISHED_GAIN = 1.5

@@ -116,8 +116,9 @@ class HomeRow:
 class SimulatedCatalog:
     """All titles, those that are still to come included, and all rows. ``seed`` made them.
 
-    ``weights[title, tag]`` is what a title is made of, ``quality[title]`` as in ``ShownTitle``,
-    ``short[title]`` and ``film[title]`` are 1 for titles of that kind, ``arrives_ms[title]`` as there.
+    ``weights[title, tag]`` is what a title is made of; ``short[title]`` and ``film[title]`` are 1 for titles of that
+    kind; ``first_image[title]`` is the tag that its first image shows; ``quality``, ``first_image_quality``,
+    ``ages`` and ``arrives_ms`` are as in the titles.
     """
 
     def __init__(self, titles: tuple[ShownTitle, ...], rows: tuple[HomeRow, ...], seed: int) -> None:
@@ -134,6 +135,9 @@ class SimulatedCatalog:
         self.quality: Floats = np.array([title.quality for title in titles])
         self.short: Floats = np.array([float(title.kind == "short") for title in titles])
         self.film: Floats = np.array([float(title.kind == "film") for title in titles])
+        self.first_image = np.array([title.images[0].tag for title in titles], np.int64)
+        self.first_image_quality: Floats = np.array([title.images[0].quality for title in titles])
+        self.ages = np.array([title.age for title in titles], np.int64)
         self.arrives_ms = np.array([title.arrives_ms for title in titles], np.int64)
 
     def records(self, now_ms: int) -> list[Produced]:

@@ -54,21 +54,22 @@ def page_value(viewer: Seeker, order: Sequence[str]) -> float:
     return _page_value([row_look(viewer, row_id) for row_id in order])
 
 
-def page_values(viewer: Seeker, orders: Sequence[Sequence[str]]) -> list[float]:
-    """As ``page_value``, for several orders of the same rows."""
-    looks = {row_id: row_look(viewer, row_id) for row_id in viewer.shelves.rules}
-    return [_page_value([looks.get(row_id) for row_id in order]) for order in orders]
-
-
 def best_page(viewer: Seeker) -> tuple[str, ...]:
     """The order of rows that is worth most."""
+    return page_worth(viewer, ())[2]
+
+
+def page_worth(viewer: Seeker, order: Sequence[str]) -> tuple[float, float, tuple[str, ...]]:
+    """What an order of rows is worth, what the best is worth, and the best."""
     looks = {row_id: row_look(viewer, row_id) for row_id in viewer.shelves.rules}
 
     def worth(row_id: str) -> float:
         look = looks[row_id]
         return -1.0 if look is None else look.good / (1.0 - habits.PATIENCE * (1.0 - look.clicked))
 
-    return tuple(sorted(looks, key=worth, reverse=True))
+    best = tuple(sorted(looks, key=worth, reverse=True))
+    value = _page_value([looks.get(row_id) for row_id in order])
+    return value, _page_value([looks[row_id] for row_id in best]), best
 
 
 def _page_value(looks: Sequence[Look | None]) -> float:
@@ -105,12 +106,16 @@ def best_ranking(viewer: Seeker) -> tuple[int, ...]:
     """The titles with the highest chance to be clicked and watched on, best first: exact for one place, and for
     a whole list as close as makes no difference (a test compares all lists of a few titles)."""
     catalog = viewer.catalog
-    chances = [
-        (title_value(viewer, title, viewer.shown.artwork.get(title, 0)), title)
-        for title in viewer.shelves.arrived
-        if catalog.titles[title].age <= viewer.max_age
-    ]
-    return tuple(title for _, title in sorted(chances, key=lambda one: -one[0])[:RANKED])
+    pull = np.array(viewer.pull)
+    charm = habits.IMAGE_TASTE * pull[catalog.first_image] + catalog.first_image_quality
+    for title, image in viewer.shown.artwork.items():
+        charm[title] = viewer.charm_of(title, image)
+    appeals = np.array(viewer.appeals)
+    good = 1.0 / (1.0 + np.exp(habits.PLEASED_AT - appeals))
+    good /= 1.0 + np.exp(habits.CLICK_AT - appeals - charm)
+    good[(viewer.shelves.there != 0.0) | (catalog.ages > viewer.max_age)] = -1.0
+    best = np.argsort(-good, kind="stable")[:RANKED]
+    return tuple(int(title) for title in best if good[title] >= 0.0)
 
 
 # --- images
