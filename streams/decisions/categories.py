@@ -11,14 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
-from streams.profiles.clock import DAY, MONTH_MS, remaining
+from streams.decisions.category_counts import ALL, KIDS
+from streams.profiles.clock import MONTH_MS, remaining
 from streams.profiles.parameters import Array, Fields, Floats
-from streams.profiles.taste import CATEGORIES, MAX_TAGS
+from streams.profiles.taste import CATEGORIES
 
 POPULAR, TASTE, DWELL, FIXED = range(4)
 """Policies, in the order of ``experiments.declaration.POLICIES``."""
-ALL, KIDS = 0, 1
-"""Groups with a popularity of their own."""
 KIDS_AGE = 12
 """The age limit of a kids' profile that has none of its own."""
 REASONS = 3
@@ -26,57 +25,10 @@ REASONS = 3
 BEST, BEFORE, WHY = 2, 2 + CATEGORIES, 2 + 2 * CATEGORIES
 """Places in what a decision fills."""
 OUT = WHY + REASONS
-PRIOR_PLAYS = 3.0
-"""What the audience's taste weighs beside the profile's own, in quality plays."""
 PLAYS_A_MINUTE = 0.2
 """Five minutes of looking around in a category say as much as one quality play in it."""
-LONGEST_MINUTES = 10.0
-"""A longer stay says no more: the screen was left on."""
-POPULAR_HALF_LIFE_MS = 7.0 * DAY
-
-
-@compiled
-def count_play(
-    popular: Floats, popular_ts: Array, tastes: Array, slot: int, titles: Array, title: int, ts: int
-) -> None:
-    """The profile in ``slot`` played ``title`` well: its tags share the play, the first ones most, in the popularity
-    of the profile's group (``ALL`` or ``KIDS``)."""
-    group = KIDS if tastes[slot].kids else ALL
-    tags = titles[title].tags
-    elapsed = float(ts - popular_ts[group])
-    if elapsed > 0:
-        left = remaining(elapsed, POPULAR_HALF_LIFE_MS)
-        for tag in range(MAX_TAGS):
-            popular[group, tag] *= left
-        popular_ts[group] = ts
-    weight = remaining(-elapsed, POPULAR_HALF_LIFE_MS)
-    for place in range(tags.shape[0]):
-        if tags[place] > 0:
-            popular[group, tags[place] - 1] += weight / (1.0 + place)
-
-
-@compiled
-def count_browsing(tastes: Array, slot: int, tag: int, minutes: float, ts: int) -> None:
-    """The profile in ``slot`` stayed in the category of ``tag`` for ``minutes``. What it looked at least
-    gives way when there is no place."""
-    p = tastes[slot]
-    elapsed = float(ts - p.cat_ts)
-    if elapsed > 0:
-        left = remaining(elapsed, MONTH_MS)
-        for k in range(CATEGORIES):
-            p.cat_minutes[k] *= left
-        p.cat_ts = ts
-    amount = min(minutes, LONGEST_MINUTES) * remaining(-elapsed, MONTH_MS)
-    least = 0
-    for k in range(CATEGORIES):
-        if p.cat_browsed[k] == tag + 1:
-            p.cat_minutes[k] += amount
-            return
-        if p.cat_minutes[k] < p.cat_minutes[least]:
-            least = k
-    if amount >= p.cat_minutes[least]:
-        p.cat_browsed[least] = tag + 1
-        p.cat_minutes[least] = amount
+PRIOR_PLAYS = 3.0
+"""What the audience's taste weighs beside the profile's own, in quality plays."""
 
 
 @compiled
@@ -127,21 +79,17 @@ def choose(p: Fields, scores: Floats, allowed: Array, n: int, count: int, fixed:
     """
     found = 0
     best[:] = 0
-    for place in range(count):
-        top = -1
-        for tag in range(n):
-            if allowed[tag] == 0 or (fixed and scores[tag] <= 0.0):
-                continue
-            taken = False
-            for other in range(place):
-                if best[other] == tag + 1:
-                    taken = True
-            if not taken and (top < 0 or scores[tag] > scores[top]):
-                top = tag
-        if top < 0:
-            break
-        best[place] = top + 1
-        found += 1
+    for tag in range(n):
+        if allowed[tag] == 0 or (fixed and scores[tag] <= 0.0):
+            continue
+        if found == count and scores[tag] <= scores[best[found - 1] - 1]:
+            continue
+        place = min(found, count - 1)
+        while place > 0 and scores[tag] > scores[best[place - 1] - 1]:
+            best[place] = best[place - 1]
+            place -= 1
+        best[place] = tag + 1
+        found = min(found + 1, count)
     new = old = 0.0
     shown = 0
     for place in range(CATEGORIES):

@@ -14,15 +14,17 @@ import numpy as np
 
 from streams import topics
 from streams.decisions.categories import (
+    BEFORE,
+    BEST,
     FIXED,
     OUT,
     POPULAR,
     REASONS,
     TASTE,
-    count_browsing,
-    count_play,
+    WHY,
     decide_categories,
 )
+from streams.decisions.category_counts import count_browsing, count_play
 from streams.events.schema import ProfileSettings
 from streams.experiments.declaration import POLICIES, Experiment
 from streams.experiments.outcomes import COUNTED, OBSERVED
@@ -91,19 +93,11 @@ class Categories:
 
     def _on_browsed(self, moment: Moment) -> None:
         state = self.context.state
-        tag = self._tag_of(self.context.event(moment).category_id)
+        tag = self._known.tag_of(self.context.event(moment).category_id)
         if tag is not None:
             count_browsing(state.tastes.records, moment.slot, tag, moment.a / 60.0, moment.ts)
             state.tastes.dirty[moment.slot] = 1
             self._decide(moment)
-
-    def _tag_of(self, category: str) -> int | None:
-        """A category is a tag, or a row that is filled by one."""
-        state = self.context.state
-        row = state.catalog.rows.get(category)
-        if row is not None and row.tag is not None:
-            category = row.tag
-        return state.tags.get(category)
 
     # --- deciding ------------------------------------------------------------------------------------------
 
@@ -152,23 +146,11 @@ class Categories:
             return
         tastes.dirty[moment.slot] = 1
         policy, version, *tags = self._out.tolist()
-        names = known.names
-        chosen = [names[tag - 1] for tag in tags[:CATEGORIES] if tag]
-        before = [names[tag - 1] for tag in tags[CATEGORIES : 2 * CATEGORIES] if 0 < tag <= len(names)]
         propensity, experiment = 1.0, None
         for shaping, number, share in arms.values():
             propensity *= share
             if experiment is None:
                 experiment = {"id": shaping.id, "arm": shaping.arms[number].name}
-        reasons = [
-            {"category": category, "feature": PARTS[part], "contribution": round(contribution, 4)}
-            for category, part, contribution in zip(
-                chosen,
-                tags[2 * CATEGORIES :],
-                self._reasons.tolist(),
-                strict=False,  # fewer may be chosen
-            )
-        ]
         self.context.decide(
             topics.CATEGORY_CHOICES,
             moment,
@@ -178,10 +160,20 @@ class Categories:
             explore=propensity < 1.0,
             propensity=propensity,
             experiment=experiment,
-            categories=chosen,
-            previous=before if version > 1 else None,
-            reasons=[] if policy == FIXED else reasons,
+            categories=known.listed(self._out[BEST:BEFORE]),
+            previous=known.listed(self._out[BEFORE:WHY]) if version > 1 else None,
+            reasons=[] if policy == FIXED else self._told(tags),
         )
+
+    def _told(self, tags: list[int]) -> list[dict[str, Any]]:
+        """Why the first few are there; ``tags`` is what a decision fills, behind the version."""
+        return [
+            {"category": self._known.names[tag - 1], "feature": PARTS[part], "contribution": round(weight, 4)}
+            for tag, part, weight in zip(
+                tags[:REASONS], tags[2 * CATEGORIES :], self._reasons.tolist(), strict=True
+            )
+            if tag
+        ]
 
     # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import orjson
 
 from streams.profiles.parameters import Array, Floats
 from streams.profiles.taste import MAX_TAGS
@@ -14,6 +15,8 @@ FITTING_SHARE = 0.5
 
 MAX_LIMIT = 255
 """An age is a byte; the last one is an unknown one (``state.catalog.UNKNOWN_AGE``)."""
+LISTS = 4_096
+"""Encoded lists that are kept, 100 bytes each."""
 
 
 class KnownTags:
@@ -30,6 +33,7 @@ class KnownTags:
         self._state = state
         self._version = -1
         self._indexes: dict[tuple[str, ...], Array] = {(): np.zeros(0, np.int64)}
+        self._lists: dict[bytes, orjson.Fragment] = {}
 
     def follow_catalog(self) -> None:
         """Take over what changed in the catalog."""
@@ -41,6 +45,7 @@ class KnownTags:
             names.setdefault(index, name)
         self.names = [names[index] for index in range(len(names))]
         self._indexes = {(): self._indexes[()]}
+        self._lists = {}
         records = self._state.title_tastes.records
         active = records[records["active"] == 1]
         titles = np.zeros((MAX_LIMIT + 1, MAX_TAGS + 1))  # by age and 1 + tag
@@ -54,6 +59,11 @@ class KnownTags:
         if len(self._state.tags) > MAX_TAGS:
             self.fitting[:, MAX_TAGS - 1] = 0
 
+    def tag_of(self, category: str) -> int | None:
+        """The tag behind a category: it is one, or a row that is filled by one."""
+        row = self._state.catalog.rows.get(category)
+        return self._state.tags.get(category if row is None or row.tag is None else row.tag)
+
     def indexes(self, categories: tuple[str, ...]) -> Array:
         """Indexes of categories by name; those that the catalog does not know are left out."""
         indexes = self._indexes.get(categories)
@@ -62,3 +72,14 @@ class KnownTags:
             known = [tags[name] for name in categories if name in tags]
             indexes = self._indexes[categories] = np.array(known, np.int64)
         return indexes
+
+    def listed(self, tags: Array) -> orjson.Fragment:
+        """The names of ``tags`` (1 + tag, 0 is none), encoded: newcomers share a few lists, so they are kept."""
+        key = tags.tobytes()
+        names = self._lists.get(key)
+        if names is None:
+            if len(self._lists) >= LISTS:
+                self._lists = {}
+            known = [self.names[tag - 1] for tag in tags.tolist() if 0 < tag <= len(self.names)]
+            names = self._lists[key] = orjson.Fragment(orjson.dumps(known))
+        return names

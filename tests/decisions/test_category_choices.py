@@ -12,7 +12,6 @@ from streams.decisions.categories import (
     BEST,
     DWELL,
     FIXED,
-    LONGEST_MINUTES,
     OUT,
     PLAYS_A_MINUTE,
     POPULAR,
@@ -20,11 +19,10 @@ from streams.decisions.categories import (
     TASTE,
     WHY,
     choose,
-    count_browsing,
-    count_play,
     decide_categories,
     score,
 )
+from streams.decisions.category_counts import LONGEST_MINUTES, count_browsing, count_play
 from streams.profiles.clock import DAY
 from streams.profiles.taste import CATEGORIES, MAX_TAGS, TITLE_TASTE
 from streams.profiles.taste import TASTE as RECORD
