@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
+from importlib.util import find_spec
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,17 @@ from streams import topics
 from streams.pipeline import PartitionEngine, create_engine
 from streams.settings import Settings, load
 from streams.state.catalog import Catalog
+from streams.surfaces import running
 from streams.transport.batch import RecordBatch
-from tests.broker import viewers
+from tests.broker import rekeyed_verdict, viewers
 from tests.broker.log import Entry, Input
 from tests.broker.scenario import Logs, Play
 
 BATCH = 5_000
 """Records per batch of the oracle: nothing like what a worker fetches."""
+SURFACES = ",".join(name for name, place in running.SURFACES.items() if find_spec(place.partition(":")[0]))
+"""All of them."""
+DECISIONS = (*topics.KEYED_BY_PROFILE, topics.ARTWORK_CHOICES)
 EVENT_FIELDS = (
     "born",
     "offsets",
@@ -67,14 +72,16 @@ def _catalog(settings: Settings, logs: Logs) -> Catalog:
     return catalog
 
 
-def recompute(partition: int, logs: Logs, catalog: Catalog) -> tuple[PartitionEngine, dict[str, list[Any]]]:
-    """An engine that has read a partition's inputs, subscriptions first, and (key, value, headers) by output
-    topic.
-    """
+Outputs = dict[tuple[str, int], list[Any]]
+"""(key, value, headers) by topic and partition written to."""
+
+
+def recompute(partition: int, logs: Logs, catalog: Catalog) -> tuple[PartitionEngine, Outputs]:
+    """An engine that has read a partition's inputs, subscriptions first, and what it wrote."""
     settings = logs.settings
     engine = create_engine(partition, settings, catalog)
     engine.restored()
-    outputs: dict[str, list[Any]] = defaultdict(list)
+    outputs: Outputs = defaultdict(list)
     for topic in (topics.SUBSCRIPTION_EVENTS, topics.VIEWING_EVENTS):
         entries = logs.of(topic, partition)
         for begin in range(0, len(entries), BATCH):
@@ -84,8 +91,10 @@ def recompute(partition: int, logs: Logs, catalog: Catalog) -> tuple[PartitionEn
                 int(time.time() * 1_000),
             )
             for name, writes in engine.drain().topics.items():
-                headers = writes.headers or [[]] * len(writes.keys)
-                outputs[name] += zip(writes.keys, writes.values, map(tuple, headers), strict=True)
+                headers = map(tuple, writes.headers or [[]] * len(writes.keys))
+                targets = writes.partitions or [partition] * len(writes.keys)
+                for target, *record in zip(targets, writes.keys, writes.values, headers, strict=True):
+                    outputs[name, target].append(tuple(record))
     return engine, outputs
 
 
@@ -99,30 +108,40 @@ def restore(partition: int, logs: Logs, catalog: Catalog) -> PartitionEngine:
 
 
 class EngineOracle:
-    """Byte for byte, or (``ticks``) what holds whatever the clock said."""
+    """Byte for byte, or what holds whatever the clock said (``ticks``) and whenever news of the other
+    partitions was heard (``sharing``)."""
 
-    def __init__(self, *, ticks: bool) -> None:
+    def __init__(self, *, ticks: bool, sharing: bool) -> None:
         self._ticks = ticks
+        self._loose = ticks or sharing
 
     def topics(self, settings: Settings) -> Sequence[str]:
-        outputs = [*topics.KEYED_BY_PROFILE, topics.DEAD_LETTERS, settings.predictions_topic]
-        return [*topics.CATALOGS, *outputs, settings.state_topic]
+        outputs = [*DECISIONS, topics.DEAD_LETTERS, topics.TITLE_STATS, settings.predictions_topic]
+        return [*topics.CATALOGS, *topics.owned(settings), *outputs, settings.state_topic]
 
     def differences(self, logs: Logs) -> Iterator[str]:
         catalog = _catalog(logs.settings, logs)
         exact = [topics.DEAD_LETTERS]
-        if not self._ticks:
-            exact += [*topics.KEYED_BY_PROFILE, logs.settings.predictions_topic]
+        if not self._loose:
+            exact += [*DECISIONS, logs.settings.predictions_topic]
+        signals: dict[tuple[str, int, int], list[Any]] = defaultdict(list)
         for partition in range(logs.settings.partitions):
             engine, outputs = recompute(partition, logs, catalog)
             for topic in exact:
                 yield from _sequence_differences(
-                    f"{topic}-{partition}", logs.of(topic, partition), outputs[topic]
+                    f"{topic}-{partition}", logs.of(topic, partition), outputs[topic, partition]
                 )
             for topic in (topics.ROW_ORDER, topics.CHURN_SCORES):
                 yield from _version_differences(f"{topic}-{partition}", logs.of(topic, partition))
             rebuilt = restore(partition, logs, catalog)
             yield from self._state_differences(partition, rebuilt, engine)
+            if not self._ticks:
+                yield from rekeyed_verdict.owner_differences(logs, partition, rebuilt.owners)
+            for topic in rekeyed_verdict.rekeyed(logs):
+                for target in range(logs.settings.partitions):
+                    signals[topic, target, partition] = [(k, v) for k, v, _ in outputs[topic, target]]
+        if not self._ticks:
+            yield from rekeyed_verdict.signal_differences(logs, signals, plays_only=self._loose)
 
     def _state_differences(
         self, number: int, rebuilt: PartitionEngine, wanted: PartitionEngine
@@ -132,10 +151,10 @@ class EngineOracle:
                 yield f"state of {name!r} is missing, or there and should not be"
                 continue
             found, right = _profile(rebuilt, name), _profile(wanted, name)
-            for field in EVENT_FIELDS if self._ticks else right:
+            for field in EVENT_FIELDS if self._loose else right:
                 if found[field] != right[field]:
                     yield f"state of {name!r}: {field} is {found[field]} instead of {right[field]}"
-        if not self._ticks:
+        if not self._loose:
             yield from _model_differences(number, rebuilt, wanted)
 
 
@@ -202,19 +221,30 @@ def _version_differences(log: str, found: list[Entry]) -> Iterator[str]:
         last[entry.key] = version
 
 
-def _environ() -> dict[str, str]:
+def _environ(*, sharing: bool) -> dict[str, str]:
     # A learn batch of 32 makes the few outcomes of a short scenario teach something.
     return {
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "FLYWHEEL_LOG_PREDICTIONS": "true",
+        "FLYWHEEL_SURFACES": SURFACES,
+        "FLYWHEEL_EXPERIMENTS": str(Path(__file__).with_name("experiments.toml")),
+        # What others have told, and when it is heard, stands in no input log.
+        "FLYWHEEL_SHARING": str(sharing),
         "FLYWHEEL_LEARN_BATCH": "32",
         "FLYWHEEL_CHURN_HORIZON_MS": str(3 * 3_600_000),
     }
 
 
-def play(settings: Settings, seed: int, *, ticks: bool = False, bad_share: float = viewers.BAD_SHARE) -> Play:
+def play(
+    settings: Settings,
+    seed: int,
+    *,
+    ticks: bool = False,
+    sharing: bool = False,
+    bad_share: float = viewers.BAD_SHARE,
+) -> Play:
     """The worker without ticks and the exact oracle, or ``python -m streams worker`` itself and the other
-    one.
+    one. With ``sharing``, partitions learn from each other meanwhile.
     """
     command = [sys.executable, "-m", "streams", "worker"]
     if not ticks:
@@ -224,8 +254,9 @@ def play(settings: Settings, seed: int, *, ticks: bool = False, bad_share: float
         name="worker" if ticks else "engine",
         command=command,
         inputs=partial(viewers.inputs, bad_share=bad_share),
-        oracle=EngineOracle(ticks=ticks),
+        oracle=EngineOracle(ticks=ticks, sharing=sharing),
         catalogs=viewers.catalogs(settings),
         prelude=prelude,
-        environ=_environ(),
+        environ=_environ(sharing=sharing),
+        restless=ticks,
     )

@@ -86,5 +86,9 @@ def test_thousands_of_malformed_records(kafka: ApacheKafka, tmp_path: Path) -> N
     run(kafka, tmp_path, 109, faults.flood, bad_share=0.3)
 
 
+def test_title_statistics_while_partitions_learn_from_each_other(kafka: ApacheKafka, tmp_path: Path) -> None:
+    run(kafka, tmp_path, 111, faults.joins, sharing=True)
+
+
 def test_the_command_itself(kafka: ApacheKafka, tmp_path: Path) -> None:
     run(kafka, tmp_path, 110, lambda scenario: faults.kills(scenario, times=3), ticks=True)

@@ -23,6 +23,8 @@ ACTIVE = 60
 """Profiles in a session at a time; the others are silent."""
 ROWS = 12
 TITLES = 120
+IMAGES = 3
+"""Of each title."""
 STEP_MS = 250
 """Event time between two events of the flow: 2,000 events a second are 500 s of event time."""
 REPEAT_SHARE = 0.01
@@ -38,7 +40,7 @@ def _record(topic: str, profile: str, fields: Fields, settings: Settings) -> Inp
 
 
 def catalogs(settings: Settings) -> list[Input]:
-    """Rows by tag, and titles with their tags."""
+    """Rows by tag, and titles with their tags, images and trailers."""
     records: list[Input] = []
     for row in range(ROWS):
         name = f"row-{row}"
@@ -46,8 +48,17 @@ def catalogs(settings: Settings) -> list[Input]:
         records.append(Input(topics.ROW_CATALOG, 0, name.encode(), json.dumps(value).encode()))
     for title in range(TITLES):
         name = f"t{title}"
-        facts = {"title_id": name, "name": f"Title {title}", "kind": "film", "tags": [f"tag-{title % ROWS}"]}
-        facts["duration_s"] = 600 + 60 * title  # type: ignore[assignment]
+        tags = [f"tag-{title % ROWS}"]
+        facts: Fields = {
+            "title_id": name,
+            "name": f"Title {title}",
+            "kind": "film",
+            "tags": tags,
+            "duration_s": 600 + 60 * title,
+            "maturity": str(title % 3 * 6),
+            "artworks": [{"artwork_id": f"{name}-i{image}", "tags": tags} for image in range(IMAGES)],
+            "trailers": [{"trailer_id": f"{name}-x", "tags": tags}],
+        }
         records.append(
             Input(
                 topics.TITLE_CATALOG, title % settings.partitions, name.encode(), json.dumps(facts).encode()
@@ -96,7 +107,7 @@ class Viewer:
         row, place = f"row-{rng.randrange(ROWS)}", rng.randrange(8)
         kind = rng.random()
         if kind < 0.45:
-            items = [{"title_id": f"t{rng.randrange(TITLES)}", "position": k} for k in range(3)]
+            items = [self._item(k) for k in range(3)]
             return {"type": "impression", "row_id": row, "row_position": place, "items": items}
         if kind < 0.70:
             self._plays += 1
@@ -109,17 +120,27 @@ class Viewer:
                 "type": "session_start",
                 "device_id": f"d{rng.randrange(3)}",
                 "device_type": rng.choice(["tv", "phone"]),
+                "country": rng.choice(["DE", "FR"]),
             },
             {"type": "click", "title_id": title, "row_id": row, "row_position": place},
             {"type": "search", "query": "crime", "title_ids": [title]},
-            {"type": "browse", "category_id": "c1", "dwell_s": 12.5},
+            {"type": "browse", "category_id": f"tag-{rng.randrange(ROWS)}", "dwell_s": 12.5},
+            {"type": "profile_settings", "kids": rng.random() < 0.2, "profiled": rng.random() < 0.8},
             {"type": "rating", "title_id": title, "value": rng.choice([-1, 1, 2])},
             {"type": "list_add", "title_id": title},
             {"type": "list_remove", "title_id": title},
-            {"type": "trailer_view", "trailer_id": "x1", "title_id": title, "watched_s": 20},
+            {"type": "trailer_view", "trailer_id": f"{title}-x", "title_id": title, "watched_s": 20},
             {"type": "playback_skip", "title_id": title},
         ]
         return rng.choice(others)
+
+    def _item(self, position: int) -> Fields:
+        title = f"t{self._rng.randrange(TITLES)}"
+        return {
+            "title_id": title,
+            "position": position,
+            "artwork_id": f"{title}-i{self._rng.randrange(IMAGES)}",
+        }
 
     def _play_on(self) -> Fields:
         assert self._playback is not None
