@@ -161,7 +161,7 @@ def count_title_quality(p: Fields, titles: Array, dirty: Array, known: Known, ti
     for total in range(SLOW + 1):
         known.totals[total] += 1.0
     dirty[title] = 1
-    n = np.int64(p.title_recent_n)
+    n = int(np.int64(p.title_recent_n))
     known_before = False
     for k in range(RECENT_TITLES):
         if p.title_recent[k] == title + 1:

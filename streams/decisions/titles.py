@@ -130,10 +130,12 @@ def explain_titles(
     known: Known, bench: Bench, length: int, leading: int, features: Array, parts: Array
 ) -> None:
     """For the first titles of the page (as many as ``features`` has places) the term that sets each apart most
-    from the mean of the page, and by how much; -1: it is to be continued, or nothing sets it apart."""
+    from the mean of the page, and by how much; ``TERMS``: it is to be continued, -1: nothing sets it apart."""
     for k in range(features.shape[0]):
         features[k] = -1
         parts[k] = 0.0
+        if k < leading:
+            features[k] = TERMS
         if k < leading or k >= length:
             continue
         for t in range(TERMS):

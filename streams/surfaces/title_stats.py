@@ -1,4 +1,5 @@
-"""Titles: what all partitions know of a title, taken into the own record of it.
+"""Titles: what a partition tells the owner of a title, and what all partitions know of it, taken into the own
+record.
 
 The larger of the own count and the told one, brought to one time: the told one holds the own one, and both fade
 with the same half-life, so the result is at most the truth, and what was told twice changes nothing.
@@ -8,11 +9,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams.decisions.title_counts import advance_title
+from streams import topics
+from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, advance_title
 from streams.events.rekeyed import TitleStats
 from streams.profiles.clock import FAST_MS, MONTH_MS
+from streams.profiles.moments import Moment
+from streams.profiles.taste import RECENT_TITLES
 from streams.state.partition_state import PartitionState
 from streams.state.shared import SharedTitles
+from streams.surfaces.surface import SurfaceContext
+
+WEIGHTS = [round(CO_DECAY**back, 3) for back in range(CO_WATCHED)]
+"""What the titles watched before count for, the latest first."""
+
+
+def signal_play(context: SurfaceContext, moment: Moment, quality: float) -> None:
+    """Tell the title's owner of a play that is resolved, and of what was watched before a good one."""
+    if not context.settings.sharing:
+        return
+    name = context.title(moment.title)
+    record: dict[str, Any] = {
+        "title_id": name,
+        "ts": moment.ts,
+        "quality": quality,
+        "played": 1.0,
+        "source": context.partition,
+    }
+    if quality:
+        taste = context.state.tastes.records[moment.slot]
+        n, recent, names = (
+            int(taste["title_recent_n"]),
+            taste["title_recent"].tolist(),
+            context.state.titles.names,
+        )
+        record["with"] = [
+            (names[recent[(n - 1 - back) % RECENT_TITLES] - 1], WEIGHTS[back])
+            for back in range(min(CO_WATCHED, n))
+        ]
+    context.signal(topics.TITLE_SIGNALS, name, record)
 
 
 def take_over(shared: SharedTitles, since: int, state: PartitionState) -> int:

@@ -18,17 +18,7 @@ import numpy as np
 
 from streams import topics
 from streams.decisions.ordering import chance
-from streams.decisions.title_candidates import age_limit, new_bench
-from streams.decisions.title_counts import (
-    CO_DECAY,
-    CO_WATCHED,
-    add_taste,
-    count_title_play,
-    count_title_quality,
-    forget_unfinished,
-    mark_had,
-    note_unfinished,
-)
+from streams.decisions.title_candidates import Bench, age_limit, new_bench
 from streams.decisions.title_known import (
     N_FRESH,
     N_LEARNED,
@@ -39,16 +29,17 @@ from streams.decisions.title_known import (
     new_known,
 )
 from streams.decisions.title_lists import make_lists
-from streams.decisions.titles import decide_titles, learn_title
+from streams.decisions.title_reactions import end_play, play_well, show_interest
+from streams.decisions.titles import decide_titles
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array, Floats
-from streams.profiles.taste import MAX_TAGS, RECENT_TITLES, TOP_TITLES
+from streams.profiles.taste import MAX_TAGS, TOP_TITLES
 from streams.surfaces.surface import Reaction, SurfaceContext
 from streams.surfaces.title_searches import TitleSearches
-from streams.surfaces.title_stats import take_over
+from streams.surfaces.title_stats import signal_play, take_over
 
 MODEL, PLAIN_MODEL, FALLBACK_MODEL = "titles", "popular", "fallback"
-CONTINUE = "continue"
+REASON_NAMES = (*TITLE_TERMS, "continue")
 REASONS = 5
 """Titles of a page whose strongest term is told."""
 LISTS_EVERY, LISTS_SHARE = 64, 64
@@ -56,8 +47,6 @@ LISTS_EVERY, LISTS_SHARE = 64, 64
 LIKE, LIST, OPENED = 0.5, 0.5, 0.5
 """Interest in a title's tags that a thumb, the viewer's list, or an opened search result is worth, in quality
 plays."""
-CONTINUE_FROM, CONTINUE_TO, CONTINUE_LENGTH_S = 0.05, 0.9, 300.0
-"""What was left between these shares of its length is to be continued; nobody goes on with a clip."""
 DRAWS = 0x717
 """Added to the seed, so that new titles are drawn apart from rows and images."""
 
@@ -71,7 +60,6 @@ class Titles:
         self.context = context
         self.known: Known = new_known()
         self._bench = new_bench(1)
-        self._bench.fixed[:] = not context.settings.learning
         self._features: Array = np.zeros(REASONS, np.int8)
         self._parts: Floats = np.zeros(REASONS)
         self._searches = TitleSearches(context.state)
@@ -117,75 +105,56 @@ class Titles:
 
     def note_quality(self, moment: Moment) -> None:
         """A quality play: learned with what was known before, then counted."""
-        state, title = self.context.state, moment.title
+        context, title = self.context, moment.title
         if title <= 0:
             return
         self._follow(moment)
-        tastes, titles = state.tastes, state.title_tastes
-        record = tastes.records[moment.slot]
-        if self.context.settings.learning:
-            learn_title(record, titles.records, titles.dirty, self.known, self._bench, title, moment.ts)
-        self._signal(moment, 1.0)
-        known = self.known
-        count_title_play(record, titles.records, titles.dirty, known, title, moment.ts)
-        count_title_quality(record, titles.records, titles.dirty, known, title, moment.ts)
-        mark_had(record, titles.records, title)
-        tastes.dirty[moment.slot] = 1
+        signal_play(context, moment, 1.0)
+        titles = context.state.title_tastes
+        play_well(
+            context.state.tastes.records, moment.slot, titles.records, titles.dirty, self.known,
+            self._room(), title, moment.ts, context.settings.learning,
+        )  # fmt: skip
         self.rank(moment)
 
     def note_over(self, moment: Moment) -> None:
         """A play ended: what was left in the middle is to be continued, what was not is had."""
-        state, title = self.context.state, moment.title
+        context, title = self.context, moment.title
         if title <= 0:
             return
-        tastes, titles = state.tastes, state.title_tastes
-        record = tastes.records[moment.slot]
-        changed = False
-        stopped, length = moment.b, moment.c
-        if length >= CONTINUE_LENGTH_S and CONTINUE_FROM * length <= stopped <= CONTINUE_TO * length:
-            note_unfinished(record, title, stopped, moment.ts)
-            changed = True
-        else:
-            changed = forget_unfinished(record, title)
         if not moment.flag:
-            count_title_play(record, titles.records, titles.dirty, self.known, title, moment.ts)
-            self._signal(moment, 0.0)
-            mark_had(record, titles.records, title)
-            changed = True
+            signal_play(context, moment, 0.0)
+        tastes, titles = context.state.tastes, context.state.title_tastes
         tastes.dirty[moment.slot] = 1
-        if changed:
+        if end_play(
+            tastes.records, moment.slot, titles.records, titles.dirty, self.known, title, moment.ts,
+            moment.flag == 1, moment.b, moment.c,
+        ):  # fmt: skip
             self.rank(moment)
 
     def note_search(self, moment: Moment) -> None:
         """A search moves the page at once."""
-        state = self.context.state
-        event = self.context.event(moment)
-        tastes = state.tastes
-        record = tastes.records[moment.slot]
-        self._searches.note(record, event, moment.ts)
+        record = self.context.state.tastes.records[moment.slot]
+        self._searches.note(record, self.context.event(moment), moment.ts)
         if moment.title > 0:
-            add_taste(record, state.title_tastes.records, moment.title, OPENED, moment.ts)
-        tastes.dirty[moment.slot] = 1
+            self._show_interest(moment, OPENED)
         self.rank(moment)
 
     def note_rating(self, moment: Moment) -> None:
         """What is rated is known to the viewer, and says what is liked."""
-        state = self.context.state
-        if moment.title <= 0:
-            return
-        record = state.tastes.records[moment.slot]
-        add_taste(record, state.title_tastes.records, moment.title, LIKE * moment.a, moment.ts)
-        mark_had(record, state.title_tastes.records, moment.title)
-        state.tastes.dirty[moment.slot] = 1
-        self.rank(moment)
+        if moment.title > 0:
+            self._show_interest(moment, LIKE * moment.a, known_to_viewer=True)
+            self.rank(moment)
 
     def note_list(self, moment: Moment) -> None:
         """The viewer's list says what is liked; the page can wait for the next outcome."""
-        state = self.context.state
         if moment.title > 0:
-            record = state.tastes.records[moment.slot]
-            add_taste(record, state.title_tastes.records, moment.title, LIST * moment.a, moment.ts)
-            state.tastes.dirty[moment.slot] = 1
+            self._show_interest(moment, LIST * moment.a)
+
+    def _show_interest(self, moment: Moment, amount: float, known_to_viewer: bool = False) -> None:
+        tastes, titles = self.context.state.tastes, self.context.state.title_tastes.records
+        show_interest(tastes.records, moment.slot, titles, moment.title, amount, moment.ts, known_to_viewer)
+        tastes.dirty[moment.slot] = 1
 
     # --- the page ------------------------------------------------------------------------------------------
 
@@ -193,13 +162,9 @@ class Titles:
         """Make the ranking anew, and emit it when it changes."""
         self._follow(moment)
         state = self.context.state
-        tastes, titles = state.tastes, state.title_tastes.records
-        if len(self._bench.stamp) < len(titles):
-            fixed = self._bench.fixed
-            self._bench = new_bench(len(titles))
-            self._bench.fixed[:] = fixed
+        tastes = state.tastes
         length = decide_titles(
-            tastes.records, moment.slot, titles, self.known, self._bench, moment.ts,
+            tastes.records, moment.slot, state.title_tastes.records, self.known, self._room(), moment.ts,
             self.context.settings.titles_margin, self._features, self._parts,
         )  # fmt: skip
         tastes.dirty[moment.slot] = 1
@@ -207,16 +172,21 @@ class Titles:
             return
         record = tastes.records[moment.slot]
         names = state.titles.names
-        ids = [names[slot - 1] for slot in record["top_titles"][: abs(length)].tolist()]
+        ids = [names[slot - 1] for slot in record["top_titles"].tolist()[: abs(length)]]
         reasons = []
-        unfinished = set(record["title_unfinished"].tolist())
-        for k, (feature, part) in enumerate(zip(self._features.tolist(), self._parts.tolist(), strict=True)):
-            if k < len(ids) and feature >= 0:
-                told = TITLE_TERMS[feature]
-                reasons.append({"title_id": ids[k], "feature": told, "contribution": round(part, 4)})
-            elif k < len(ids) and int(record["top_titles"][k]) in unfinished:
-                reasons.append({"title_id": ids[k], "feature": CONTINUE, "contribution": 0.0})
+        for name, feature, part in zip(ids, self._features.tolist(), self._parts.tolist(), strict=False):
+            if feature >= 0:
+                reasons.append(
+                    {"title_id": name, "feature": REASON_NAMES[feature], "contribution": round(part, 4)}
+                )
         self._emit(moment, ids, reasons, PLAIN_MODEL if record["plain"] else MODEL, length < 0)
+
+    def _room(self) -> Bench:
+        """Memory for scoring among as many titles as there are."""
+        capacity = len(self.context.state.title_tastes.records)
+        if len(self._bench.stamp) < capacity:
+            self._bench = new_bench(capacity)
+        return self._bench
 
     def _emit(
         self, moment: Moment, ids: list[Any], reasons: list[dict[str, Any]], model: str, explores: bool
@@ -230,7 +200,7 @@ class Titles:
             propensity = 1.0 - share
         else:
             propensity = 1.0
-        scores = record["top_scores"][: len(ids)].astype(np.float64).round(4).tolist()
+        scores = [round(score, 4) for score in record["top_scores"].tolist()[: len(ids)]]
         self.context.decide(
             topics.HOMEPAGE_RANKINGS,
             moment,
@@ -275,24 +245,6 @@ class Titles:
         self._emit(moment, [self.context.title(t) for t in chosen], [], FALLBACK_MODEL, False)
 
     # --- other partitions ----------------------------------------------------------------------------------
-
-    def _signal(self, moment: Moment, quality: float) -> None:
-        """Tell the title's owner of a play that is resolved, and of what was watched before a good one."""
-        context = self.context
-        if not context.settings.sharing:
-            return
-        name = context.title(moment.title)
-        record: dict[str, Any] = {
-            "title_id": name, "ts": moment.ts, "quality": quality, "played": 1.0, "source": context.partition,
-        }  # fmt: skip
-        if quality:
-            taste = context.state.tastes.records[moment.slot]
-            n, recent = int(taste["title_recent_n"]), taste["title_recent"].tolist()
-            record["with"] = [
-                (context.title(recent[(n - 1 - back) % RECENT_TITLES] - 1), round(CO_DECAY**back, 3))
-                for back in range(min(CO_WATCHED, n))
-            ]
-        context.signal(topics.TITLE_SIGNALS, name, record)
 
     def follow_shared(self) -> None:
         """Take over what all partitions know of titles that changed."""
