@@ -77,6 +77,22 @@ def test_inputs_can_be_kept_for_ever_and_compacted_topics_have_no_retention() ->
     assert "retention.ms" not in configs_of(COMPACTED, SETTINGS, DAY_MS)
 
 
+def test_what_partitions_write_to_each_other_is_kept_as_long_as_it_is_needed() -> None:
+    kept = {topic.name: configs_of(topic, SETTINGS, 9 * DAY_MS) for topic in topics.catalogue(SETTINGS)}
+    # An increment that was not read in time would be lost; a whole sum comes again.
+    assert kept[topics.TITLE_SIGNALS]["retention.ms"] == str(9 * DAY_MS)
+    assert kept[SETTINGS.tallies_topic]["retention.ms"] == str(2 * DAY_MS)
+    for name in (*topics.owned(SETTINGS), SETTINGS.credits_topic):
+        assert kept[name]["cleanup.policy"] == "delete"
+    for name in topics.shared(SETTINGS):
+        assert kept[name] == {"cleanup.policy": "compact"}
+
+
+def test_every_owned_topic_is_known_by_its_name_alone() -> None:
+    names = {topic.name for topic in topics.catalogue(SETTINGS)}
+    assert {name for name in names if topics.is_owned(name)} == set(topics.owned(SETTINGS))
+
+
 def created_and_checked(brokers: str) -> None:
     settings = Settings(brokers=brokers, partitions=3, app_id="admin-test")
     names = [topic.name for topic in topics.catalogue(settings)]
