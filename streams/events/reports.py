@@ -69,6 +69,8 @@ class ExperimentResult(Struct, frozen=True, gc=False, kw_only=True):
     verdict: Literal["running", "winner", "no_difference", "broken_split"]
     winner: str | None = None
     ts: EpochMs = 0
+    digest: Annotated[int, Meta(ge=0)] = 0
+    """Stands for the declaration (window, metric, arms) that was judged."""
     mode: Literal["fixed", "bandit"] = "fixed"
     metric: str = ""
     window_days: float = 0.0

@@ -36,15 +36,14 @@ class Allocation:
         return cls(0, experiment.shares, (False,) * len(experiment.arms), 0)
 
 
-def allocation_of(experiment: Experiment, record: dict[str, Any]) -> Allocation:
-    """The allocation in an ``experiment-results`` record. Raises ``KeyError`` or ``ValueError`` for one
-    that does not fit the experiment as it is declared here."""
+def allocation_of(experiment: Experiment, record: dict[str, Any]) -> Allocation | None:
+    """The allocation in an ``experiment-results`` record; ``None`` when it is not of this declaration, as while
+    workers are updated one after the other."""
+    if record.get("digest") != experiment.digest:
+        return None
     told = record["allocation"]
-    if [arm["arm"] for arm in record["arms"]] != [arm.name for arm in experiment.arms]:
-        raise ValueError("the arms are others than those declared")
     stopped = tuple(arm.name in told["stopped"] for arm in experiment.arms)
-    shares = tuple(float(share) for share in told["shares"])
-    return Allocation(int(told["version"]), shares, stopped, int(told["moved_ts"]))
+    return Allocation(int(told["version"]), tuple(map(float, told["shares"])), stopped, int(told["moved_ts"]))
 
 
 def move(

@@ -56,6 +56,7 @@ def judge(
     plain = [compare(totals.sums[0, 0], arm[0], adjust=False) for arm in totals.sums[1:]]
     record = {
         "experiment_id": experiment.id,
+        "digest": experiment.digest,
         "ts": ts,
         "arms": [
             _arm(experiment, totals, allocation, arm, exposures, lifts[arm], alpha)

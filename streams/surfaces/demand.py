@@ -54,6 +54,8 @@ class Demand:
         """Later events of a session may not say where they come from."""
         event = self.context.event(moment)
         tastes = self.context.state.tastes
+        if event.country is None and tastes.records["demand_region"][moment.slot]:
+            return  # as the last time it was said
         region = 1 + self._region(event.country, event.region)
         if tastes.records["demand_region"][moment.slot] != region:
             tastes.records["demand_region"][moment.slot] = region

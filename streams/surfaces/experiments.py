@@ -173,8 +173,9 @@ class Experiments:
             return
         for experiment in self.declaration.experiments:
             told = self.context.shared.experiments.get(experiment.id)
-            if told is not None:
-                self.allocations[experiment.id] = allocation_of(experiment, told)
+            allocation = None if told is None else allocation_of(experiment, told)
+            if allocation is not None:
+                self.allocations[experiment.id] = allocation
 
     def _experiment(self, name: str) -> Experiment:
         return next(e for e in self.declaration.experiments if e.id == name)

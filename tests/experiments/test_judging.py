@@ -122,6 +122,12 @@ def test_other_arms_share_what_a_stopped_one_had() -> None:
     assert allocation.shares == pytest.approx((1 / 3, 0.0, 2 / 3), abs=1e-4) and sum(allocation.shares) == 1.0
 
 
+def test_the_allocation_of_another_declaration_is_not_followed() -> None:
+    record, allocation = verdict(experiment(), counted(experiment(), [0.0, 0.5]))
+    assert allocation_of(experiment(), record) == allocation
+    assert allocation_of(experiment('metric = "returned"'), record) is None
+
+
 def test_a_bandit_gives_the_better_arm_more_once_a_day() -> None:
     subject = experiment('mode = "bandit"')
     _, moved = verdict(subject, counted(subject, [0.0, 0.3]), ts=2 * DAY_MS)
@@ -133,6 +139,26 @@ def test_a_bandit_gives_the_better_arm_more_once_a_day() -> None:
     assert later.version == 2 and later.shares[0] > 0.8
     fixed, _ = verdict(experiment(), counted(experiment(), [0.0, 0.3]), ts=2 * DAY_MS)
     assert fixed["allocation"]["shares"] == [0.5, 0.5]
+
+
+def test_looking_at_a_running_a_a_test_over_and_over_is_no_error() -> None:
+    subject, alarms, naive = experiment(), 0, 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        totals, named, z = Totals(subject), False, False
+        for n in range(1_200):
+            arm = int(rng.random() < 0.5)
+            y = [float(rng.poisson(2.0)), 0.0, 0.0]
+            totals.expose(arm, subject.shares)
+            totals.observe(subject, arm, y, 0.0, 0.5)
+            if n % 40 == 39:
+                record, _ = judge(subject, totals, Allocation.declared(subject), 0)
+                named |= record["verdict"] != "running"
+                cuped = record["cuped"][0]
+                z |= abs(record["arms"][1]["lift"]) > 1.96 * (cuped["error"] or np.inf)
+        alarms += named
+        naive += z
+    assert alarms <= 2 and naive > 8
 
 
 def test_more_arms_need_more_evidence() -> None:

@@ -73,6 +73,12 @@ def test_regions_are_bounded() -> None:
     assert sorted(subject.engines[0].state.cells.slots) == ["tag-0|DE-r0", "tag-0|DE-r1", "tag-0|other"]
 
 
+def test_a_session_that_does_not_say_where_is_where_the_last_one_was() -> None:
+    subject = Service()
+    subject.send(subject.visit(0, "p", country="DE") + subject.visit(9_000, "p"))
+    assert list(subject.engines[0].state.cells.slots) == ["tag-0|DE"]
+
+
 def test_kids_and_profiles_without_personal_data_count_as_numbers() -> None:
     subject = Service()
     for n in range(MIN_PROFILES):

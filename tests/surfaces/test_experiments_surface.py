@@ -194,6 +194,19 @@ def test_a_harmful_arm_is_stopped_everywhere(tmp_path: Path) -> None:
     assert "experiment" not in subject.records(topics.CATEGORY_CHOICES, inside)[-1]
 
 
+def test_a_bandit_moves_traffic_to_the_better_arm(tmp_path: Path) -> None:
+    subject = service(
+        tmp_path, TWO.replace("window_days = 2", 'window_days = 2\nmode = "bandit"'), partitions=2
+    )
+    run(subject, 800, effect=1.8, seed=4, days=10)
+    last = subject.records(topics.EXPERIMENT_RESULTS, "x")[-1]
+    assert last["allocation"]["version"] >= 2 and last["allocation"]["shares"][1] > 0.8
+    new, control = last["arms"][1]["exposures"], last["arms"][0]["exposures"]
+    assert new > 1.3 * control and new + control == 800
+    assert last["verdict"] != "broken_split" and last["sample_ratio_valid_p"] > 0.05
+    assert last["arms"][1]["low"] < last["arms"][1]["lift"] < last["arms"][1]["high"]
+
+
 def test_alone_a_partition_stops_a_harmful_arm_by_what_it_knows(tmp_path: Path) -> None:
     subject = service(tmp_path, GUARDED, sharing=False)
     run(subject, 300, effect=0.1, seed=3, days=3)
