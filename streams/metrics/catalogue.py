@@ -69,6 +69,12 @@ REPEATS = Metric(
 UNKNOWN_ROWS = Metric(
     "flywheel_unknown_rows_total", "counter", "Events that named a row which the row catalog does not have."
 )
+SIGNALS = Metric(
+    "flywheel_signals_total",
+    "counter",
+    "Re-keyed records that the owners of titles, experiments and tags have added up, by topic.",
+    ("topic",),
+)
 LAG = Metric(
     "flywheel_lag_events",
     "gauge",
@@ -255,7 +261,7 @@ BUILD = Metric(
 )
 
 CATALOGUE: tuple[Metric, ...] = (
-    EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, LAG, BATCH, APPLY,
+    EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, SIGNALS, LAG, BATCH, APPLY,
     DECISIONS, CHANGES, FAULTS, LATENCY, WRITTEN, WRITTEN_BYTES,
     CHECKPOINT, CHECKPOINT_RECORDS, RECOVERY, RECOVERY_RECORDS, RECOVERY_TIME,
     LOST, INCIDENTS,

@@ -29,6 +29,7 @@ class EngineFigures:
             "duplicates": {ALL: stats.duplicates},
             "repeats": {ALL: stats.repeats},
             "unknown_rows": {ALL: stats.unknown_rows},
+            "signals": self.engine.owners.records,
             "decisions": stats.decisions,
             "changes": stats.changes,
             "faults": stats.faults,

@@ -82,6 +82,7 @@ COUNTED: Mapping[str, Metric] = {
     "duplicates": c.DUPLICATES,
     "repeats": c.REPEATS,
     "unknown_rows": c.UNKNOWN_ROWS,
+    "signals": c.SIGNALS,
     "decisions": c.DECISIONS,
     "changes": c.CHANGES,
     "faults": c.FAULTS,
