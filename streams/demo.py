@@ -30,7 +30,7 @@ from streams.brokers.loopback import free_port
 from streams.errors import FlywheelError
 from streams.following import Follower
 from streams.settings import Settings, load
-from streams.tally import SURFACES, Tally
+from streams.tally import AGGREGATES, SURFACES, Tally
 from streams.worker_process import WorkerProcess
 
 TITLES = 300
@@ -108,13 +108,14 @@ class Performance:
             clock_ms=wall_clock_ms,
         )
         names = {row.row_id: row.name for row in self._audience.catalog.rows}
+        names |= {title.title_id: title.name for title in self._audience.catalog.titles}
         self._tally = Tally(self._publisher.produced_at_ms, names)
         self._scraped: scrape.Samples = {}
         self._arrived_at = self._began = self._ended = 0.0
 
     async def run(self, stack: ExitStack) -> stage.Standing:
         """Everything from the catalogs to the last decision; the worker ends with ``stack``."""
-        followed = (*SURFACES, topics.DEAD_LETTERS)
+        followed = (*SURFACES, *AGGREGATES, topics.DEAD_LETTERS)
         async with self._publisher, Follower(self._settings, followed, from_start=False) as follower:
             await self._publisher.publish_catalog()
             self._console.print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from streams import topics
-from streams.tally import SURFACES, Tally
+from streams.tally import AGGREGATES, SURFACES, Tally
+
+OTHERS = (
+    topics.HOMEPAGE_RANKINGS,
+    topics.ARTWORK_CHOICES,
+    topics.TRAILER_CHOICES,
+    topics.CATEGORY_CHOICES,
+    topics.EXPERIMENT_RESULTS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +64,19 @@ def places(clicks: Sequence[int]) -> tuple[float | None, float | None]:
 
 def line(standing: Standing, tally: Tally) -> str:
     """One line for a pipe."""
-    latest = tally.recent[topics.ROW_ORDER]
+    latest = [*list(tally.recent[topics.ROW_ORDER])[-1:], *latest_of_others(tally, each=1)]
     return (
         f"{standing.seconds:5.0f} s  {standing.events:,} events, {standing.decisions:,} decisions, "
         f"{sum(standing.changes.values()):,} changes, {standing.rejects:,} rejects, "
         f"event to decision p50 {_ms(standing.p50_ms)} p99 {_ms(standing.p99_ms)}"
-        + (f"\n         {latest[-1]}" if latest else "")
+        + "".join(f"\n         {words}" for words in latest)
     )
+
+
+def latest_of_others(tally: Tally, each: int = 2) -> Iterator[str]:
+    """The latest decisions beside pages and churn scores, ``each`` of every surface."""
+    for topic in OTHERS:
+        yield from list(tally.recent[topic])[-each:]
 
 
 def page(standing: Standing, tally: Tally, where: str) -> Group:
@@ -76,7 +90,7 @@ def page(standing: Standing, tally: Tally, where: str) -> Group:
     first, last = _place(standing.click_place_first), _place(standing.click_place_last)
     left.add_row("clicks stood at place", first, f"now {last}")
     right = Table.grid(padding=(0, 2))
-    for surface in SURFACES:
+    for surface in (*SURFACES, *AGGREGATES):
         if tally.changes[surface]:
             right.add_row(surface, f"{tally.changes[surface]:,} changes")
     right.add_row("churn", ", ".join(f"{tally.bands[band]} {band}" for band in ("low", "medium", "high")))
@@ -87,6 +101,7 @@ def page(standing: Standing, tally: Tally, where: str) -> Group:
         Panel(Columns([left, right], padding=(0, 6)), title=title, title_align="left"),
         _changes("pages that changed", tally.recent[topics.ROW_ORDER]),
         _changes("churn scores that changed", tally.recent[topics.CHURN_SCORES]),
+        _changes("titles, images, trailers, categories, experiments", list(latest_of_others(tally))),
         Text("Ctrl-C ends it and prints the summary", style="dim"),
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from streams import topics
-from streams.wording import churn_in_words, row_order_in_words
+from streams.wording import decision_in_words, experiment_in_words
 
 SURFACES = (
     topics.ROW_ORDER,
@@ -22,6 +22,10 @@ SURFACES = (
     topics.TRAILER_CHOICES,
     topics.CATEGORY_CHOICES,
 )
+AGGREGATES = (topics.EXPERIMENT_RESULTS, topics.AUDIENCE_DEMAND)
+"""Of everybody, so no single event is their cause."""
+TOLD_WHEN_CHANGED = (topics.ROW_ORDER, topics.CHURN_SCORES)
+"""A profile's first page and first score say little."""
 LATENCIES_KEPT = 100_000
 """The newest of them are what percentiles are taken from."""
 RECENT = 8
@@ -30,7 +34,7 @@ RECENT = 8
 class Tally:
     """Counts of changes by surface and rejects by reason, latencies, and the latest changes in words.
 
-    ``produced_at_ms`` says when an event was produced (by its id); ``names`` are the rows' names.
+    ``produced_at_ms`` says when an event was produced (by its id); ``names`` are the rows' and titles' names.
     """
 
     def __init__(self, produced_at_ms: Mapping[str, int], names: Mapping[str, str]) -> None:
@@ -38,7 +42,9 @@ class Tally:
         self.tombstones = 0
         self.rejects: Counter[str] = Counter()
         self.bands: Counter[str] = Counter()
-        self.recent: dict[str, deque[str]] = {surface: deque(maxlen=RECENT) for surface in SURFACES}
+        self.recent: dict[str, deque[str]] = {
+            surface: deque(maxlen=RECENT) for surface in (*SURFACES, *AGGREGATES)
+        }
         self._produced_at_ms = produced_at_ms
         self._names = names
         self._latencies_ms: deque[int] = deque(maxlen=LATENCIES_KEPT)
@@ -54,16 +60,17 @@ class Tally:
             return
         self.changes[record.topic] += 1
         decision = orjson.loads(record.value)
+        if record.topic in AGGREGATES:
+            if record.topic == topics.EXPERIMENT_RESULTS:
+                self.recent[record.topic].append(experiment_in_words(decision))
+            return
         produced = self._produced_at_ms.get(decision["cause"]["event_id"])
         if produced is not None:  # a decision of a tick has no event behind it
             self._latencies_ms.append(now_ms - produced)
-        if record.topic == topics.ROW_ORDER:
-            if decision["previous"] is not None:
-                self.recent[record.topic].append(row_order_in_words(decision, self._names))
-        elif record.topic == topics.CHURN_SCORES:
+        if record.topic == topics.CHURN_SCORES:
             self._place_in_band(decision["profile_id"], decision["band"])
-            if decision["previous"] is not None:
-                self.recent[record.topic].append(churn_in_words(decision))
+        if decision.get("previous") is not None or record.topic not in TOLD_WHEN_CHANGED:
+            self.recent[record.topic].append(decision_in_words(record.topic, decision, self._names))
 
     def latency_ms(self, share: float) -> float | None:
         """The latency that ``share`` of the decisions do not exceed, in ms; ``None`` before the first."""

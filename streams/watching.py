@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from rich.console import Console, Group
@@ -20,12 +21,14 @@ from rich.text import Text
 from streams import topics
 from streams.following import Follower
 from streams.settings import Settings
-from streams.wording import Record, churn_in_words, moves, row_order_in_words
+from streams.tally import SURFACES
+from streams.wording import Record, churn_in_words, decision_in_words, moves
 
 HISTORY = 8
 """Decisions listed below the page."""
 BAND_COLOURS = {"low": "green", "medium": "yellow", "high": "red"}
-FOLLOWED = (topics.ROW_CATALOG, topics.ROW_ORDER, topics.CHURN_SCORES)
+NAMES = (topics.ROW_CATALOG, topics.TITLE_CATALOG)
+FOLLOWED = (*NAMES, *SURFACES)
 
 
 class ProfileView:
@@ -37,6 +40,8 @@ class ProfileView:
         self.profile_id = profile_id
         self.page: Record | None = None
         self.churn: Record | None = None
+        self.others: dict[str, str] = {}
+        """What the other surfaces last decided, in words, by the record's topic."""
         self.names: dict[str, str] = {}
         self.history: deque[str] = deque(maxlen=HISTORY)
         self._key = profile_id.encode()
@@ -46,30 +51,36 @@ class ProfileView:
         """Take one record in; what it says about the profile in one line, or ``None`` when it is not about
         it.
         """
-        if topic == topics.ROW_CATALOG:
-            self._name_row(key, value)
+        if topic in NAMES:
+            self._name(key, value)
             return None
-        if key != self._key:
+        # An image is keyed by profile and title.
+        if key != self._key and not (topic == topics.ARTWORK_CHOICES and _profile_of(key) == self.profile_id):
             return None
         if value is None:
-            setattr(self, "page" if topic == topics.ROW_ORDER else "churn", None)
+            if topic in (topics.ROW_ORDER, topics.CHURN_SCORES):
+                setattr(self, "page" if topic == topics.ROW_ORDER else "churn", None)
+            self.others.pop(topic, None)
             return self._remember(f"profile {self.profile_id}: erased from {topic}", None)
         decision: dict[str, Any] = orjson.loads(value)
+        words = decision_in_words(topic, decision, self.names)
         if topic == topics.ROW_ORDER:
             self.page = decision
-            return self._remember(row_order_in_words(decision, self.names), decision["ts"])
-        self.churn = decision
-        return self._remember(churn_in_words(decision), decision["ts"])
+        elif topic == topics.CHURN_SCORES:
+            self.churn = decision
+        else:
+            self.others[topic] = words.removeprefix(f"profile {self.profile_id}: ")
+        return self._remember(words, decision["ts"])
 
-    def _name_row(self, key: bytes | None, value: bytes | None) -> None:
-        row_id = (key or b"").decode(errors="replace")
+    def _name(self, key: bytes | None, value: bytes | None) -> None:
+        name = (key or b"").decode(errors="replace")
         if value is None:
-            self.names.pop(row_id, None)
+            self.names.pop(name, None)
             return
         try:
-            self.names[row_id] = str(orjson.loads(value)["name"])
+            self.names[name] = str(orjson.loads(value)["name"])
         except (ValueError, KeyError, TypeError):
-            self.names.pop(row_id, None)  # a catalog record that the worker refuses, too
+            self.names.pop(name, None)  # a catalog record that the worker refuses, too
 
     def _remember(self, words: str, ts: int | None) -> str:
         line = (
@@ -86,6 +97,7 @@ class ProfileView:
             parts.append(
                 Text(churn_in_words(self.churn).removeprefix(f"profile {self.profile_id}: "), style=colour)
             )
+        parts += [Text(words) for _, words in sorted(self.others.items())]
         if self.history:
             parts.append(Text("\n".join(self.history), style="dim"))
         return Panel(Group(*parts), title=f"profile {escape(self.profile_id)}", title_align="left")
@@ -117,6 +129,11 @@ class ProfileView:
         return table
 
 
+def _profile_of(key: bytes | None) -> str:
+    """The profile of an image's key (see ``streams.emit`` for how the parts are escaped)."""
+    return unquote((key or b"").decode(errors="replace").partition("|")[0])
+
+
 async def watch_profile(settings: Settings, profile_id: str, rows_shown: int, seconds: float | None) -> None:
     """Show what is decided for a profile until Ctrl-C, or for ``seconds``. Raises ``BrokerError`` and
     ``ConfigurationError``."""
@@ -124,7 +141,7 @@ async def watch_profile(settings: Settings, profile_id: str, rows_shown: int, se
     view = ProfileView(profile_id, rows_shown)
     loop = asyncio.get_running_loop()
     deadline = None if seconds is None else loop.time() + seconds
-    async with Follower(settings, [topics.ROW_CATALOG], from_start=True) as catalog:
+    async with Follower(settings, NAMES, from_start=True) as catalog:
         while not await catalog.caught_up():  # names first: topics are read in no order among each other
             for record in await catalog.records():
                 view.see(record.topic, record.key, record.value)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from streams import topics
+
 Record = Mapping[str, Any]
 """A decision record of the contract, parsed."""
 
@@ -59,8 +61,7 @@ def row_order_in_words(decision: Record, names: Mapping[str, str]) -> str:
     reasons = [reason for reason in decision["reasons"] if reason["row_id"] == move.row_id]
     if reasons:
         words += f" because {because(reasons)}"
-    if decision["explore"]:
-        words += f" (exploring, propensity {decision['propensity']:.3g})"
+    words += _exploring(decision)
     others = len(changed) - 1
     return words + (f" ({others} more moved)" if others else "")
 
@@ -82,3 +83,71 @@ def churn_in_words(decision: Record) -> str:
         f"profile {decision['profile_id']}: churn {before}{decision['probability']:.2f} ({decision['band']})"
     )
     return words + (f" because {because(decision['drivers'])}" if decision["drivers"] else "")
+
+
+def ranking_in_words(decision: Record, names: Mapping[str, str]) -> str:
+    """``profile p12: 'The Last Train' ranks first because search +1.20, then 'The Cold Night'``."""
+    titles = [repr(names.get(title, title)) for title in decision["titles"][:2]]
+    if not titles:
+        return f"profile {decision['profile_id']}: nothing to rank"
+    why = [reason for reason in decision["reasons"] if reason["title_id"] == decision["titles"][0]]
+    words = f"profile {decision['profile_id']}: {titles[0]} ranks first"
+    words += f" because {because(why)}" if why else ""
+    return words + (f", then {titles[1]}" if len(titles) > 1 else "")
+
+
+def artwork_in_words(decision: Record, names: Mapping[str, str]) -> str:
+    """``profile p12: 'The Last Train' by image t0012-a1 instead of t0012-a0``."""
+    title = names.get(decision["title_id"], decision["title_id"])
+    words = f"profile {decision['profile_id']}: {title!r} by image {decision['artwork_id']}"
+    return (
+        words + (f" instead of {decision['previous']}" if decision["previous"] else "") + _exploring(decision)
+    )
+
+
+def trailer_in_words(decision: Record, names: Mapping[str, str]) -> str:
+    """``profile p12: churn 0.61, so trailer t0012-v0 of 'The Last Train'``."""
+    title = names.get(decision["title_id"], decision["title_id"])
+    who, churn = decision["profile_id"], decision["churn_probability"]
+    return f"profile {who}: churn {churn:.2f}, so trailer {decision['trailer_id']} of {title!r}" + _exploring(
+        decision
+    )
+
+
+def categories_in_words(decision: Record) -> str:
+    """``profile p12: categories crime, news, music ... (experiment navigation, arm taste)``."""
+    words = f"profile {decision['profile_id']}: categories {', '.join(decision['categories'][:4])}"
+    words += " ..." if len(decision["categories"]) > 4 else ""
+    experiment = decision.get("experiment")
+    return words + (f" (experiment {experiment['id']}, arm {experiment['arm']})" if experiment else "")
+
+
+def decision_in_words(topic: str, decision: Record, names: Mapping[str, str]) -> str:
+    """One record of a topic of decisions about a profile; ``names`` are those of rows and titles."""
+    if topic == topics.ROW_ORDER:
+        return row_order_in_words(decision, names)
+    if topic == topics.HOMEPAGE_RANKINGS:
+        return ranking_in_words(decision, names)
+    if topic == topics.ARTWORK_CHOICES:
+        return artwork_in_words(decision, names)
+    if topic == topics.TRAILER_CHOICES:
+        return trailer_in_words(decision, names)
+    if topic == topics.CATEGORY_CHOICES:
+        return categories_in_words(decision)
+    return churn_in_words(decision)
+
+
+def experiment_in_words(result: Record) -> str:
+    """``experiment navigation: running; taste +0.02 [-0.01, 0.05], 240 exposures``: the arm that gains most."""
+    words = f"experiment {result['experiment_id']}: {result['verdict'].replace('_', ' ')}"
+    if result.get("winner"):
+        words += f" {result['winner']}"
+    if not result["arms"]:
+        return words
+    arm = max(result["arms"], key=lambda one: float(one["lift"]))
+    interval = f"[{arm['low']:+.3g}, {arm['high']:+.3g}]"
+    return f"{words}; {arm['arm']} {arm['lift']:+.3g} {interval}, {arm['exposures']:,} exposures"
+
+
+def _exploring(decision: Record) -> str:
+    return f" (exploring, propensity {decision['propensity']:.3g})" if decision["explore"] else ""

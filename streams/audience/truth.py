@@ -8,13 +8,14 @@ follows from the formulas by which viewers live (``seeking``, ``viewer``), so it
   the first click ends it. Its worth is ``v = sum_i q_i c_i prod_{j<i} (1 - c_j)``.
 - *a page* is rows from the top, each left for the next one with patience (a cascade: Craswell et al. 2008; with
   abandonment: Kempe and Mahdian 2008). The best order is by ``v / (1 - s)``, where ``s`` is the chance to go on.
-- *categories* are a cascade, too: the best list is found by dynamic programming over the order by worth.
+- *titles* of a row and *categories* are a cascade without abandonment: the best list is found by dynamic
+  programming over the order by what each is worth once it is taken.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -103,8 +104,8 @@ def ranking_value(viewer: Seeker, ranking: Sequence[int]) -> float:
 
 
 def best_ranking(viewer: Seeker) -> tuple[int, ...]:
-    """The titles with the highest chance to be clicked and watched on, best first: exact for one place, and for
-    a whole list as close as makes no difference (a test compares all lists of a few titles)."""
+    """The ranking whose first screen is worth most, of the titles that are likeliest to be clicked and watched on;
+    those follow that did not get there (a test compares it with all lists of a few titles)."""
     catalog = viewer.catalog
     pull = np.array(viewer.pull)
     charm = habits.IMAGE_TASTE * pull[catalog.first_image] + catalog.first_image_quality
@@ -114,8 +115,16 @@ def best_ranking(viewer: Seeker) -> tuple[int, ...]:
     good = 1.0 / (1.0 + np.exp(habits.PLEASED_AT - appeals))
     good /= 1.0 + np.exp(habits.CLICK_AT - appeals - charm)
     good[(viewer.shelves.there != 0.0) | (catalog.ages > viewer.max_age)] = -1.0
-    best = np.argsort(-good, kind="stable")[:RANKED]
-    return tuple(int(title) for title in best if good[title] >= 0.0)
+    order = [int(title) for title in np.argsort(-good, kind="stable") if good[title] >= 0.0]
+    gain = viewer.row_gain(FOR_YOU, "similar")
+    likeliest = sorted(order[:RANKED], key=lambda title: -viewer.appeals[title])
+    first = _best_cascade(
+        [pleased_chance(viewer.appeals[title]) for title in likeliest],
+        lambda i, place: viewer.click_chance(likeliest[i], place, gain),
+        ITEMS_SHOWN,
+    )
+    shown = [likeliest[i] for i in first]
+    return (*shown, *[title for title in order if title not in shown][: RANKED - len(shown)])
 
 
 # --- images
@@ -171,24 +180,34 @@ def categories_value(viewer: Seeker, categories: Sequence[str]) -> float:
 
 def best_categories(viewer: Seeker) -> tuple[str, ...]:
     """The list of categories that is worth most: among the lists in the order of what a category is worth to
-    those who enter it, exactly (dynamic programming; what a place costs hardly changes that order)."""
+    those who enter it, exactly."""
     worth = sorted(((_entered(viewer, tag), tag) for tag in TAGS), reverse=True)
+    chosen = _best_cascade(
+        [good for good, _ in worth],
+        lambda i, place: viewer.entry_chance(worth[i][1], place),
+        CATEGORIES_SHOWN,
+    )
+    return tuple(worth[i][1] for i in chosen)
+
+
+def _best_cascade(worth: Sequence[float], chance: Callable[[int, int], float], places: int) -> list[int]:
+    """Which of some things to show in which order, when the first that is taken ends it: ``worth`` is what each
+    is worth once taken, best first, ``chance`` how likely thing ``i`` is taken at a place. The best of all lists
+    in the order of ``worth``, by dynamic programming; that order is the best one but for what places cost."""
     n = len(worth)
-    # value[i, p]: the most that categories i.. can be worth on the places p..; 0 beyond the last place.
-    value = np.zeros((n + 1, CATEGORIES_SHOWN + 1))
-    takes = np.zeros((n, CATEGORIES_SHOWN), bool)
+    value = [[0.0] * (places + 1) for _ in range(n + 1)]
+    takes = [[False] * places for _ in range(n)]
     for i in range(n - 1, -1, -1):
-        good, tag = worth[i]
-        for place in range(CATEGORIES_SHOWN):
-            entered = viewer.entry_chance(tag, place)
-            taken = entered * good + (1.0 - entered) * value[i + 1, place + 1]
-            takes[i, place] = taken >= value[i + 1, place]
-            value[i, place] = max(taken, value[i + 1, place])
-    chosen: list[str] = []
-    for i, (_, tag) in enumerate(worth):
-        if len(chosen) < CATEGORIES_SHOWN and takes[i, len(chosen)]:
-            chosen.append(tag)
-    return tuple(chosen)
+        for place in range(min(i, places - 1), -1, -1):
+            taken = chance(i, place)
+            with_it = taken * worth[i] + (1.0 - taken) * value[i + 1][place + 1]
+            takes[i][place] = with_it >= value[i + 1][place]
+            value[i][place] = max(with_it, value[i + 1][place])
+    chosen: list[int] = []
+    for i in range(n):
+        if len(chosen) < places and takes[i][len(chosen)]:
+            chosen.append(i)
+    return chosen
 
 
 def _entered(viewer: Seeker, category: str) -> float:

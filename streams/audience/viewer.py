@@ -80,6 +80,9 @@ class Viewer(Seeker):
                     self.gone = True
                     return
             yield self._moment("nothing")  # an offer that has arrived until then is what they will find
+            if self._drifts and self._now >= self._turn_ms:
+                self._drifts = False
+                self.taste = self._new_taste()
 
     def _away_ms(self) -> int:
         """Time until the next visit: longer when worn down, and rather in hours in which people watch."""
@@ -89,9 +92,6 @@ class Viewer(Seeker):
     def _come_back_at(self, at_ms: int) -> None:
         if self._rushes and self._now < self._turn_ms < at_ms:
             at_ms = self._turn_ms + int(self.chance.expovariate(1 / 1.5) * HOUR)  # to see the premiere
-        if self._drifts and at_ms >= self._turn_ms:
-            self._drifts = False
-            self.taste = self._new_taste()
         self._now = at_ms
 
     def _pay(self) -> Generator[Happening, None, bool]:
