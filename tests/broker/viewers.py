@@ -16,6 +16,7 @@ from typing import Any
 
 from streams import topics
 from streams.settings import HOUR_MS, Settings
+from tests.broker.bad_records import bad_record
 from tests.broker.log import Input
 
 PROFILES = 400
@@ -170,7 +171,7 @@ def inputs(rng: random.Random, settings: Settings, bad_share: float = BAD_SHARE)
         number += 1
         ts += STEP_MS
         if rng.random() < bad_share:
-            yield bad_record(rng, settings, number)
+            yield bad_record(rng, settings, number, PROFILES)
             continue
         index = rng.randrange(ACTIVE)
         viewer = viewers[index]
@@ -189,33 +190,3 @@ def inputs(rng: random.Random, settings: Settings, bad_share: float = BAD_SHARE)
             yield record
         if viewer.left <= 0:
             viewers[index] = Viewer(f"p{rng.randrange(PROFILES)}", rng)
-
-
-def bad_record(rng: random.Random, settings: Settings, number: int) -> Input:
-    """A record that must become a dead letter, of every kind there is."""
-    profile = f"p{rng.randrange(PROFILES)}"
-    good = {
-        "event_id": f"b{number}",
-        "type": "search",
-        "profile_id": profile,
-        "ts": int(time.time() * 1_000),
-        "query": "q",
-    }
-    key: bytes | None = profile.encode()
-    values: list[bytes | None] = [
-        b"\xff\xfe not JSON",
-        b"[1, 2",
-        b"",
-        None,
-        json.dumps({**good, "ts": "yesterday"}).encode(),
-        json.dumps({**good, "ts": 12}).encode(),
-        json.dumps({**good, "ts": 32_503_680_000_000}).encode(),
-        json.dumps({**good, "type": "levitate"}).encode(),
-        json.dumps({**good, "profile_id": "somebody-else"}).encode(),
-        json.dumps({name: value for name, value in good.items() if name != "query"}).encode(),
-        json.dumps({**good, "query": "x" * (settings.max_event_bytes + 1)}).encode(),
-        b"[" * 5_000,
-    ]
-    if rng.random() < 0.05:
-        key = None
-    return Input(topics.VIEWING_EVENTS, int(profile[1:]) % settings.partitions, key, rng.choice(values))

@@ -72,7 +72,7 @@ class Fetcher:
 
     async def withdraw(self, partitions: Iterable[int]) -> None:
         gone = set(partitions)
-        self._cursors = {log: position for log, position in self._cursors.items() if log[1] not in gone}
+        self._cursors = {log: at for log, at in self._cursors.items() if log[1] not in gone}
 
     async def earliest_offsets(self, *partitions: TopicPartition) -> dict[TopicPartition, int]:
         return await self._link.ask(lambda: dict.fromkeys(partitions, 0))
@@ -164,11 +164,8 @@ class SimulatedWorker:
                     for number, partition in self.assignment.partitions.items()
                     for topic, position in partition.saved.items()
                 }
-                progress.look(
-                    saved,
-                    await self.link.ask(lambda s=saved: {log: kafka.stable_end(log) for log in s}),
-                    clock(),
-                )
+                ends = await self.link.ask(lambda s=saved: {log: kafka.stable_end(log) for log in s})
+                progress.look(saved, ends, clock())
         except StalledError as error:
             self._fail(error)
 

@@ -1,20 +1,19 @@
-"""The owners of experiments and demand: sums of sources replaced and never added twice."""
+"""The owner of experiments: sums of sources replaced and never added twice."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from streams.errors import RecoveryError
 from streams.events.rekeyed import Tally
 from streams.experiments.reading import load
 from streams.experiments.totals import Totals
-from streams.rekeyed.demand import DemandOwner
 from streams.rekeyed.experiments import ExperimentOwner
-from streams.settings import DAY_MS, Settings
+from streams.settings import Settings
+from tests.rekeyed.written import Written
 
 TEXT = """
 [[experiments]]
@@ -23,20 +22,6 @@ minimum = 10
 arms = [{ name = "a" }, { name = "b" }]
 guardrails = [{ metric = "watched_hours", margin = 0.1 }]
 """
-
-
-class Written:
-    """What an owner has put where."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[bytes, Any]] = []
-
-    def __call__(self, topic: str, key: bytes, value: bytes | None) -> None:
-        self.records.append((key, None if value is None else orjson.loads(value)))
-
-    @property
-    def last(self) -> Any:
-        return self.records[-1][1]
 
 
 @pytest.fixture
@@ -121,60 +106,7 @@ def test_sums_of_another_declaration_are_not_mixed_in(settings: Settings) -> Non
     assert written.records == [] and owner.parts["new"][0].seq == 1
 
 
-@pytest.mark.parametrize("kind", [ExperimentOwner, DemandOwner])
-def test_what_cannot_be_read_ends_recovery(settings: Settings, kind: Any) -> None:
+def test_what_cannot_be_read_ends_recovery(settings: Settings) -> None:
     for key, value in ((b"x|0", b"\xc1"), (b"x|0", b"\x93\x09\xcb" + b"\x00" * 8 + b"\x80")):
         with pytest.raises(RecoveryError):
-            kind(settings, Written()).restore(key, value)
-
-
-def demand(hours: float, profiles: int = 8, source: int = 0, seq: int = 1, key: str = "drama|DE") -> Tally:
-    sums = {"hours": hours, "profiles": profiles}
-    return Tally(kind="demand", key=key, source=source, ts=seq, seq=seq, sums=sums)
-
-
-def test_demand_of_sources_is_replaced_and_fades_to_the_latest(settings: Settings) -> None:
-    written = Written()
-    owner = DemandOwner(settings, written)
-    owner.apply(demand(8.0, seq=DAY_MS), 0)
-    owner.apply(demand(8.0, seq=DAY_MS), 1)
-    assert len(written.records) == 1 and written.last["demand"] == 8.0
-    owner.apply(demand(2.0, source=1, seq=8 * DAY_MS), 2)
-    assert written.last == {"tag": "drama", "region": "DE", "demand": 6.0, "ts": 8 * DAY_MS}
-    owner.apply(demand(2.1, source=1, seq=8 * DAY_MS + 1), 3)
-    assert written.last["demand"] == 6.0  # less than a twentieth more
-
-
-def test_too_few_profiles_are_not_told_of_and_taken_back(settings: Settings) -> None:
-    written = Written()
-    owner = DemandOwner(settings, written)
-    owner.apply(demand(50.0, profiles=2), 0)
-    assert written.records == []
-    owner.apply(demand(50.0, profiles=3, source=1), 1)
-    assert written.last["demand"] == 100.0
-    owner.apply(demand(50.0, profiles=2, source=1, seq=2), 2)
-    assert written.last is None
-
-
-def test_demand_comes_back_and_is_forgotten(settings: Settings) -> None:
-    written = Written()
-    owner = DemandOwner(settings, written)
-    owner.apply(demand(8.0, seq=DAY_MS), 0)
-    keys, values = owner.take_changes()
-    again = DemandOwner(settings, written)
-    for key, value in zip(keys, values, strict=True):
-        again.restore(key, value)
-    again.restored()
-    again.let_time_pass(7 * DAY_MS)
-    assert written.last["demand"] == 4.0
-    again.let_time_pass(300 * DAY_MS)
-    assert written.last is None and again.cells == {}
-    assert again.take_changes() == ([b"drama|DE"], [None])
-    again.restore(b"drama|DE", None)
-
-
-def test_nonsense_is_counted_and_dropped(settings: Settings) -> None:
-    owner = DemandOwner(settings, Written())
-    for sums in ({}, {"hours": "8", "profiles": 1}, {"hours": -1.0, "profiles": 9}):
-        owner.apply(Tally(kind="demand", key="a|b", source=0, ts=1, seq=1, sums=sums), 0)
-    assert owner.rejected == 3 and owner.cells == {}
+            ExperimentOwner(settings, Written()).restore(key, value)
