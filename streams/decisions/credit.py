@@ -12,7 +12,7 @@ from models.compiled import compiled
 from models.credit import position_effects
 from streams.decisions.ordering import EXPLORE_AT
 from streams.profiles.layout import MAX_POSITIONS, MAX_ROWS
-from streams.profiles.parameters import Fields
+from streams.profiles.parameters import Array, Fields
 
 CREDIT = np.dtype(
     [
@@ -65,6 +65,22 @@ def count_shown(c: Fields, row: int, place: int, explored: int) -> None:
     c.seen[row, at] += np.float32(1.0)
     if place == EXPLORE_AT:
         c.place_seen[explored] += 1.0
+
+
+@compiled
+def count_all_shown(counts: Array, shown: Array) -> None:
+    """Rows came into view, in this order: ``shown[n]`` as :func:`packed`."""
+    for i in range(shown.shape[0]):
+        count_shown(counts[0], (shown[i] >> 1) & 63, shown[i] >> 7, shown[i] & 1)
+
+
+def packed(row: int, place: int, explored: int) -> int:
+    """An impression as one number.
+
+    >>> packed(31, 4, 1) >> 7, packed(31, 4, 1) >> 1 & 63, packed(31, 4, 1) & 1
+    (4, 31, 1)
+    """
+    return place << 7 | row << 1 | explored
 
 
 @compiled

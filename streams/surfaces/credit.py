@@ -20,7 +20,15 @@ import numpy as np
 
 from models.credit import calibrated, split
 from models.off_policy import TINY_SAMPLE
-from streams.decisions.credit import CREDIT, count_played, count_shown, place_lift, row_lift, trailer_lift
+from streams.decisions.credit import (
+    CREDIT,
+    count_all_shown,
+    count_played,
+    packed,
+    place_lift,
+    row_lift,
+    trailer_lift,
+)
 from streams.decisions.trailers import OFFERED, VIEWED
 from streams.profiles.layout import MAX_ROWS
 from streams.profiles.moments import Moment, MomentKind
@@ -34,6 +42,7 @@ PARTS = ("row", "position", "artwork", "trailer", "organic")
 ARTWORK = "artwork"
 IMAGE_PRIOR_VIEWS = 200.0
 """Views that an image needs for its own rate to weigh as much as the title's."""
+SHOWN_AT_ONCE = 4_096
 OFFER_COUNTED, VIEW_COUNTED, PLAY_COUNTED = 1, 2, 4
 """Bits of ``credit_offers``, for each place of an offer."""
 
@@ -46,6 +55,9 @@ class Credit:
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
         self.counts: Array = np.zeros(1, CREDIT)
+        self._shown: list[int] = []
+        """Impressions since they were counted last: they matter when a play is split, and by the hundred they
+        are counted for a tenth of the time."""
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
@@ -60,7 +72,14 @@ class Credit:
     def note_shown(self, moment: Moment) -> None:
         """A row came into view."""
         if moment.row >= 0 and moment.position >= 0:
-            count_shown(self.counts[0], moment.row, moment.position, moment.flag)
+            self._shown.append(packed(moment.row, moment.position, moment.flag))
+            if len(self._shown) >= SHOWN_AT_ONCE:
+                self._count()
+
+    def _count(self) -> None:
+        if self._shown:
+            count_all_shown(self.counts, np.array(self._shown, np.int64))
+            self._shown.clear()
 
     def note_offers(self, moment: Moment) -> None:
         """A trailer may have been offered, or viewed, just now: count each once."""
@@ -93,6 +112,7 @@ class Credit:
 
     def split_play(self, moment: Moment) -> None:
         """A quality play: to whom is it owed?"""
+        self._count()
         lifts = np.array([*self._page_lifts(moment), self._image_lift(moment), self._trailer_lift(moment)])
         shares = split(lifts)
         credits = self.context.stats.credits
@@ -190,6 +210,7 @@ class Credit:
         """Nothing waits."""
 
     def dump(self) -> bytes:
+        self._count()
         return self.counts.tobytes()
 
     def load(self, dumped: bytes) -> None:
