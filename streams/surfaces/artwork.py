@@ -13,14 +13,25 @@ from typing import Any
 import numpy as np
 
 from streams import topics
-from streams.decisions.artwork import ART, CHILD, PERSONAL, PLAIN, POLICIES, new_art
-from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
+from streams.decisions.artwork import (
+    ART,
+    CHILD,
+    FEATURES,
+    PERSONAL,
+    PLAIN,
+    POLICIES,
+    PRECISION,
+    START,
+    new_art,
+)  # fmt: skip
+from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_MOST, CHOOSE_WITHIN, make_room
 from streams.decisions.artwork_pages import MADE, choose_due
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.surfaces.artwork_places import ArtworkPlaces, image_hash
 from streams.surfaces.artwork_views import ArtworkViews
+from streams.surfaces.bandit_weights import BanditWeights
 from streams.surfaces.surface import Reaction, SurfaceContext
 
 DRAWS = 0xA27
@@ -63,9 +74,10 @@ class Artwork:
         self.art: Array = new_art()
         self.art["frozen"] = not settings.learning
         self.places = ArtworkPlaces(context.state)
-        self.views = ArtworkViews(context, self.places, self.art)
-        self._due = np.zeros(CHOOSE_AMONG, np.int64)
-        self._made = np.zeros(CHOOSE_AMONG, MADE)
+        self.weights = BanditWeights("artwork_weights", self.art, FEATURES, START, PRECISION, context.sharing)
+        self.views = ArtworkViews(context, self.places, self.art, self.weights)
+        self._due = np.zeros(CHOOSE_MOST, np.int64)
+        self._made = np.zeros(CHOOSE_MOST, MADE)
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
@@ -217,7 +229,7 @@ class Artwork:
         self.places.forget()
 
     def dump(self) -> dict[str, Any]:
-        return {"art": {name: self.art[name][0] for name in ART.names or ()}}
+        return {"art": {name: self.art[name][0] for name in ART.names or ()}, "mixed": self.weights.dump()}
 
     def load(self, dumped: dict[str, Any]) -> None:
         fresh = new_art()
@@ -226,3 +238,4 @@ class Artwork:
                 fresh[name][0] = value
         fresh["frozen"] = not self.context.settings.learning
         self.art[:] = fresh
+        self.weights.load(dumped["mixed"])

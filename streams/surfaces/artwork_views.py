@@ -12,6 +12,7 @@ from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import ART_CHOICES
 from streams.surfaces.artwork_places import ArtworkPlaces, image_hash
+from streams.surfaces.bandit_weights import BanditWeights
 from streams.surfaces.policies import UNIFORM
 from streams.surfaces.surface import SurfaceContext
 
@@ -22,10 +23,13 @@ QUALITY = int(MomentKind.QUALITY)
 class ArtworkViews:
     """The artwork surface's eyes: it resolves views and teaches ``art`` (the partition's record of images)."""
 
-    def __init__(self, context: SurfaceContext, places: ArtworkPlaces, art: Array) -> None:
+    def __init__(
+        self, context: SurfaceContext, places: ArtworkPlaces, art: Array, weights: BanditWeights
+    ) -> None:
         self._context = context
         self._places = places
         self._art = art
+        self._weights = weights
         self._window = context.settings.outcome_window_ms
         self._found = np.zeros((ART_CHOICES, 2), np.int64)
         self.resolved = np.zeros(ART_CHOICES, outcomes.RESOLVED)
@@ -93,6 +97,7 @@ class ArtworkViews:
 
     def tell(self, ts: int, begin: int, end: int) -> None:
         """``resolved[begin:end]`` go to off-policy evaluation and, when enough have gathered, to the title's owner."""
+        self._weights.learned()
         for title, label, policy, ours, tell, propensity, shadow, q, shadow_q in self.resolved[
             begin:end
         ].tolist():

@@ -14,6 +14,7 @@ from streams.profiles.parameters import Array
 from streams.profiles.taste import ARTWORK_TAGS, TRAILERS_SEEN
 from streams.settings import DAY_MS
 from streams.state.catalog import Picture
+from streams.surfaces.bandit_weights import BanditWeights
 from streams.surfaces.surface import SurfaceContext
 
 TRAILERS = "trailers"
@@ -31,9 +32,10 @@ def trailer_hash(trailer_id: str) -> int:
 class TrailerOutcomes:
     """The trailers surface's eyes: it settles offers and teaches ``offers`` (the partition's record of them)."""
 
-    def __init__(self, context: SurfaceContext, offers: Array) -> None:
+    def __init__(self, context: SurfaceContext, offers: Array, weights: BanditWeights) -> None:
         self._context = context
         self._offers = offers
+        self._weights = weights
         self._outcome = np.zeros(1, kernels.OUTCOME)
 
     def note_view(self, moment: Moment) -> None:
@@ -81,6 +83,7 @@ class TrailerOutcomes:
             np.array(self.tags(self.trailer(record, place)), np.int8), self._offers, self._outcome,
         )  # fmt: skip
         state.tastes.dirty[slot] = 1
+        self._weights.learned()
         if outcome["ours"]:
             shadow = POLICIES[int(outcome["policy"]) - 1] if outcome["policy"] else ""
             asked = shadow and shadow == self._context.policies.roles[TRAILERS][1]

@@ -15,7 +15,17 @@ import numpy as np
 from streams import topics
 from streams.decisions.churn import band_of
 from streams.decisions.ordering import chance
-from streams.decisions.trailers import OFFERED, OFFERS, POLICIES, choose_trailer, new_offers
+from streams.decisions.title_counts import has_had
+from streams.decisions.trailers import (
+    FEATURES,
+    OFFERED,
+    OFFERS,
+    POLICIES,
+    PRECISION,
+    START,
+    choose_trailer,
+    new_offers,
+)  # fmt: skip
 from streams.errors import ConfigurationError
 from streams.profiles.layout import Subscription
 from streams.profiles.moments import Moment, MomentKind
@@ -23,6 +33,7 @@ from streams.profiles.parameters import Array
 from streams.profiles.taste import TOP_TITLES, TRAILER_OFFERS
 from streams.settings import DAY_MS
 from streams.state.catalog import Picture
+from streams.surfaces.bandit_weights import BanditWeights
 from streams.surfaces.surface import Reaction, SurfaceContext
 from streams.surfaces.trailer_outcomes import TRAILERS, WEEK_MS, TrailerOutcomes, trailer_hash
 
@@ -65,7 +76,10 @@ class Trailers:
             )
         self.offers: Array = new_offers()
         self.offers["frozen"] = not settings.learning
-        self.outcomes = TrailerOutcomes(context, self.offers)
+        self.weights = BanditWeights(
+            "trailer_weights", self.offers, FEATURES, START, PRECISION, context.sharing
+        )
+        self.outcomes = TrailerOutcomes(context, self.offers, self.weights)
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
@@ -129,7 +143,7 @@ class Trailers:
 
         def trailers_of(title: int, rank: float) -> list[Arm]:
             facts = state.catalog.titles.get(self.context.title(title))
-            if facts is None or (limit and facts.age > limit):
+            if facts is None or (limit and facts.age > limit) or has_had(record, title):
                 return []
             return [
                 Arm(title, trailer, rank)
@@ -143,18 +157,17 @@ class Trailers:
                 arms += trailers_of(known - 1, 1.0 - at / TOP_TITLES)
         if arms:
             return arms
-        for title in self._popular(slot):
+        for title in self._popular():
             arms += trailers_of(title, 0.0)
         return arms
 
-    def _popular(self, slot: int) -> list[int]:
-        """Popular titles with trailers, for a profile without a ranking; without those it played of late."""
+    def _popular(self) -> list[int]:
+        """Popular titles with trailers, for a profile without a ranking."""
         state = self.context.state
         titles = state.title_tastes.records[: len(state.titles.names)]
         having = np.flatnonzero((titles["trailers"] > 0) & (titles["active"] > 0))
         best = having[np.argsort(-titles["slow"][having], kind="stable")]
-        played = {known - 1 for known in state.tastes.records["title_recent"][slot].tolist()}
-        return [title for title in best[: POPULAR + len(played)].tolist() if title not in played][:POPULAR]
+        return list(best[:POPULAR].tolist())
 
     def _place(self, moment: Moment) -> int:
         """Where the next offer is kept. What stood there is older than a week; should nobody have settled it yet,
@@ -253,7 +266,9 @@ class Trailers:
                     self.context.wake_at(self.name, slot, int(records["trailer_ts"][slot, place]) + WEEK_MS)
 
     def dump(self) -> dict[str, Any]:
-        return {"offers": {name: self.offers[name][0] for name in OFFERS.names or ()}}
+        return {
+            "offers": {name: self.offers[name][0] for name in OFFERS.names or ()}, "mixed": self.weights.dump(),
+        }  # fmt: skip
 
     def load(self, dumped: dict[str, Any]) -> None:
         fresh = new_offers()
@@ -262,3 +277,4 @@ class Trailers:
                 fresh[name][0] = value
         fresh["frozen"] = not self.context.settings.learning
         self.offers[:] = fresh
+        self.weights.load(dumped["mixed"])
