@@ -24,7 +24,7 @@ Count = Annotated[float, Meta(ge=0, le=MAX_COUNT)]
 PartitionNumber = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
-class TitleSignal(Struct, frozen=True, kw_only=True):
+class TitleSignal(Struct, frozen=True, gc=False, kw_only=True):
     """``title-signals``, key title: what to add to a title's statistics. ``ts`` is the causing event's."""
 
     title_id: Id
@@ -45,7 +45,7 @@ class TitleSignal(Struct, frozen=True, kw_only=True):
     """The partition that wrote it."""
 
 
-class Tally(Struct, frozen=True, kw_only=True):
+class Tally(Struct, frozen=True, gc=False, kw_only=True):
     """``<app_id>-tallies``, key ``key``: the sums of one partition as they are now, not what was added."""
 
     kind: Literal["experiment", "demand"]
@@ -59,7 +59,13 @@ class Tally(Struct, frozen=True, kw_only=True):
     sums: dict[str, Any]
 
 
-class TitleStats(Struct, frozen=True, kw_only=True):
+def tally(kind: str, key: str, source: int, ts: int, sums: dict[str, Any]) -> dict[str, Any]:
+    """A ``Tally`` as it is sent. ``ts`` is its number too: a source tells of a key once a moment at most, and goes on
+    counting up when it has forgotten the key in between."""
+    return {"kind": kind, "key": key, "source": source, "ts": ts, "seq": ts, "sums": sums}
+
+
+class TitleStats(Struct, frozen=True, gc=False, kw_only=True):
     """``title-stats``, key title: all partitions' signals of a title, added up by its owner as of ``ts``."""
 
     title_id: Id

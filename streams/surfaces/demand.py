@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from streams.events.rekeyed import tally
 from streams.profiles.audience_cells import profiles_in, watch
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.taste import MAX_TAGS
@@ -124,15 +125,9 @@ class Demand:
         record = cells.records[slot]
         record["told"], record["told_ts"], record["told_profiles"], record["held"] = hours, now, profiles, 0
         cells.dirty[slot] = 1
-        tally = {
-            "kind": "demand",
-            "key": name,
-            "source": self.context.partition,
-            "ts": now,
-            "seq": now,  # one a moment at most, also when a cell was forgotten and came back
-            "sums": {"hours": round(hours, 6), "profiles": profiles},
-        }
-        self.context.signal(self.context.settings.tallies_topic, name, tally)
+        sums = {"hours": round(hours, 6), "profiles": profiles}
+        told = tally("demand", name, self.context.partition, now, sums)
+        self.context.signal(self.context.settings.tallies_topic, name, told)
 
     # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
 

@@ -15,22 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from streams.events.rekeyed import tally
 from streams.events.schema import ProfileSettings
+from streams.experiments import outcomes
 from streams.experiments.allocation import Allocation, allocation_of
 from streams.experiments.assignment import arm_of, experiments_of
-from streams.experiments.declaration import METRICS, Experiment
+from streams.experiments.declaration import METRICS
 from streams.experiments.judging import judge
-from streams.experiments.outcomes import (
-    COUNTED,
-    OBSERVED,
-    QUALITY_PLAYS,
-    STOPPED,
-    VISITS,
-    WATCHED_HOURS,
-    count_outcome,
-    join,
-    leave,
-)
+from streams.experiments.outcomes import COUNTED, OBSERVED, STOPPED, count_outcome, join, leave
 from streams.experiments.reading import load
 from streams.experiments.totals import Totals, from_record
 from streams.profiles.moments import Moment, MomentKind
@@ -48,7 +40,7 @@ class Experiments:
         self.declaration = load(context.settings.experiments)
         self.allocations = {e.id: Allocation.declared(e) for e in self.declaration.experiments}
         self.totals = {e.id: Totals(e) for e in self.declaration.experiments}
-        self._by_digest = self.declaration.by_digest()
+        self._by_digest, self._by_id = self.declaration.by_digest(), self.declaration.by_id()
         self._told: dict[str, int] = {}
         """When the sums of each experiment were told."""
         self._changed: dict[str, None] = {}
@@ -73,13 +65,13 @@ class Experiments:
         # Settings that come first may say that this is a kid: it joins at the next session, if it is none.
         if self.declaration.experiments and not isinstance(self.context.event(moment), ProfileSettings):
             self._join(moment)
-        self._count(moment, VISITS, 1.0)
+        self._count(moment, outcomes.VISITS, 1.0)
 
     def _on_quality(self, moment: Moment) -> None:
-        self._count(moment, QUALITY_PLAYS, 1.0)
+        self._count(moment, outcomes.QUALITY_PLAYS, 1.0)
 
     def _on_over(self, moment: Moment) -> None:
-        self._count(moment, WATCHED_HOURS, moment.a / 3_600.0)
+        self._count(moment, outcomes.WATCHED_HOURS, moment.a / 3_600.0)
 
     def _count(self, moment: Moment, what: int, amount: float) -> None:
         tastes = self.context.state.tastes
@@ -105,7 +97,7 @@ class Experiments:
                     record["exp_state"][place] = STOPPED
         profile = self.context.profile(slot)
         for experiment in experiments_of(self.declaration, profile, ts):
-            if held[experiment.place]:
+            if held[experiment.place] or experiment.digest in held:  # layers may have been numbered anew
                 continue
             shares = self.allocations[experiment.id].shares
             arm = arm_of(self.declaration.salt, experiment, profile, shares)
@@ -154,18 +146,11 @@ class Experiments:
             del self._changed[name]
             self._told[name] = moment.ts
             totals = self.totals[name]
-            tally = {
-                "kind": "experiment",
-                "key": name,
-                "source": self.context.partition,
-                "ts": moment.ts,
-                "seq": moment.ts,  # one a moment at most
-                "sums": totals.to_record(),
-            }
-            self.context.signal(self.context.settings.tallies_topic, name, tally)
+            record = tally("experiment", name, self.context.partition, moment.ts, totals.to_record())
+            self.context.signal(self.context.settings.tallies_topic, name, record)
             if not self.context.settings.sharing:  # alone: by what this partition knows
-                experiment = self._experiment(name)
-                _, self.allocations[name] = judge(experiment, totals, self.allocations[name], moment.ts)
+                allocation = self.allocations[name]
+                _, self.allocations[name] = judge(self._by_id[name], totals, allocation, moment.ts)
 
     def follow_shared(self) -> None:
         """The owners' shares and stops hold for everybody."""
@@ -176,9 +161,6 @@ class Experiments:
             allocation = None if told is None else allocation_of(experiment, told)
             if allocation is not None:
                 self.allocations[experiment.id] = allocation
-
-    def _experiment(self, name: str) -> Experiment:
-        return next(e for e in self.declaration.experiments if e.id == name)
 
     # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
 

@@ -117,6 +117,12 @@ class Service:
         engine.restored()
         self.engines[number] = engine
 
+    def hand_over(self, other: Service) -> None:
+        """``other``, a newer program, goes on from the logs and changelogs of this one."""
+        other.changelogs, other._offsets, other._count = self.changelogs, self._offsets, self._count
+        for number in range(len(other.engines)):
+            other.reopen(number)
+
     def records(self, topic: str, key: str | None = None) -> list[Any]:
         """What was told to ``topic`` (about ``key``), in order; ``None`` is a tombstone."""
         return [record for about, record in self.told.get(topic, []) if key in (None, about)]
