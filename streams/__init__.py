@@ -13,6 +13,7 @@ Where to begin reading, in this order:
 - ``checkpoint.py``: one transaction; ``recovery.py``: the way back
 - ``agents.py``: partitions given and taken by the consumer group
 - ``app.py``: the Faust worker that holds it together
+- ``rekeyed/owners.py``: what partitions tell each other, and who adds it up; ``compacted.py``: what all read
 - ``transport/batching.py``: how Faust is made to hand out batches
 - ``events/schema.py``: the contract; ``topics.py``: its topics; ``settings.py``: every setting
 - ``metrics/catalogue.py``: every metric

@@ -29,7 +29,7 @@ DIGITS = 4
 """Of a told sum, behind the point: half a byte a digit in every worker's mail."""
 
 
-class OwnedTitle(Struct, array_like=True):
+class OwnedTitle(Struct, array_like=True, gc=False):
     """One title: a changelog record, behind its version. Times are event times in ms.
 
     ``fast`` and ``slow`` stand as of ``ts``. Neighbours and artworks are as of ``born``: a count made at t
