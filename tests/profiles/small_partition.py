@@ -19,8 +19,8 @@ from tests.streams.journeys import START_MS
 
 LATER_MS = START_MS + 10_000 * 86_400_000
 """The clock of the worker: after every event of these tests."""
-PLAIN = Settings(explore_share=0.0, learn_batch=1_000, churn_step=100.0)
-"""No exploration, no learning in between, few churn scores."""
+PLAIN = Settings(explore_share=0.0, learn_batch=1_000, churn_step=100.0, surfaces="")
+"""Rows and churn alone: no exploration, no learning in between, few churn scores."""
 
 
 def rows_catalog(
