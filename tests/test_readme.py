@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from streams.cli import cli
 from streams.events.schema import VIEWING, PlaybackStart, RowOrder
+from streams.experiments.reading import declare
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -43,6 +45,12 @@ def test_the_decision_shown_is_one() -> None:
     decision = msgspec.json.decode(shown, type=RowOrder)
     assert decision.version == 17
     assert decision.reasons[0].row_id == decision.rows[0]
+
+
+def test_the_experiment_shown_can_be_declared() -> None:
+    (shown,) = blocks("toml")
+    (experiment,) = declare(tomllib.loads(shown)).experiments
+    assert [arm.name for arm in experiment.arms] == ["control", "taste", "browsed"]
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"flywheel (\w+)", TEXT))))
