@@ -110,7 +110,8 @@ class HomepageRankings(Decision, frozen=True, gc=False, kw_only=True):
 
 
 class ArtworkChoice(Decision, frozen=True, gc=False, kw_only=True):
-    """The artwork by which a profile sees a title. Key: profile id, ``|``, title id."""
+    """The artwork by which a profile sees a title. Key: profile id, ``|``, title id; ``%`` and ``|`` within an id
+    are percent-encoded (``%25``, ``%7C``)."""
 
     title_id: str
     artwork_id: str
