@@ -3,7 +3,8 @@ their models, merged. Pure; ``models_topic`` reads and writes them.
 
 The gate: a shadow is promoted only when what it gains over the model at work is above zero with 97.5 %. A model
 (rows, churn) gains in log loss, both having predicted the same outcomes before learning them; a policy (artwork,
-trailers) gains in reward, doubly robust over logged propensities. Peeking at the gate again and again makes a
+trailers) gains in reward, doubly robust over logged propensities. The intervals take mini-batches and choices as
+independent, which those of one viewer are not quite. Peeking at the gate again and again makes a
 false promotion likelier than 2.5 %; rollback is one command.
 """
 

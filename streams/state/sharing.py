@@ -183,6 +183,8 @@ class ModelSharing:
             return False
         if model.batches and model.batches - model.mixed_at < self._settings.mix_every:
             return False
+        if not self._settings.learning:
+            return False
         self._seen[seen] = news
         if not model.mixable:
             if seen not in self._alone:

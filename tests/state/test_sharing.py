@@ -21,7 +21,7 @@ from tests.streams.journeys import START_MS, Journeys, batches, catalog
 NOW = START_MS + 400 * DAY_MS
 CURVED = "tests.state.curved_model:curved"
 TOLD = Settings(
-    learn_batch=16, mix_every=2, quality_seconds=40.0, quality_shadow=CURVED, explore_share=0.2, sharing=True
+    learn_batch=16, mix_every=2, quality_seconds=40.0, quality_shadow=CURVED, explore_share=0.2, surfaces=""
 )
 
 
