@@ -29,7 +29,6 @@ from streams.profiles.taste import (
     NEIGHBOURS,
     PLAYED_TITLES,
     RECENT_TITLES,
-    RIVALS,
     TOP_TITLES,
 )
 
@@ -37,6 +36,8 @@ CANDIDATES = 1_024
 """Titles that compete for a page at most."""
 LIKED_TAGS = 3
 """The tags a profile likes best whose best titles compete."""
+RIVALS = 50
+"""The best titles against which a title that was played is learned. Fewer or more found fewer of the next."""
 KIDS_AGE = 12
 """The age limit of kids' profiles that set none."""
 
@@ -44,7 +45,8 @@ KIDS_AGE = 12
 class Bench(NamedTuple):
     """Memory of scoring that is never state. ``stamp[slot]`` is ``mark[0]`` when a title was looked at for this
     page and ``place[slot]`` its place among the candidates, -1: it may not come. ``page`` holds places
-    of candidates, best first: the page and the rivals behind it.
+    of candidates, best first (the page, or the rivals); ``choice`` and ``chosen`` are terms and scores of what is
+    learned from.
     """
 
     stamp: Array
@@ -58,7 +60,8 @@ class Bench(NamedTuple):
     chances: Floats
     tags: Floats
     page: Array
-    fixed: Array
+    choice: Floats
+    chosen: Floats
 
 
 def new_bench(capacity: int) -> Bench:
@@ -72,10 +75,11 @@ def new_bench(capacity: int) -> Bench:
         after=np.zeros(CANDIDATES),
         terms=np.zeros((CANDIDATES, len(TITLE_TERMS))),
         scores=np.zeros(CANDIDATES),
-        chances=np.zeros(CANDIDATES),
+        chances=np.zeros(RIVALS + 1),
         tags=np.zeros(MAX_TAGS),
-        page=np.zeros(TOP_TITLES + RIVALS, np.int32),
-        fixed=np.zeros(len(TITLE_TERMS), np.uint8),
+        page=np.zeros(RIVALS, np.int32),
+        choice=np.zeros((RIVALS + 1, len(TITLE_TERMS))),
+        chosen=np.zeros(RIVALS + 1),
     )
 
 

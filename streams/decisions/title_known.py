@@ -26,7 +26,7 @@ TITLE_TERMS = (
     "new",
 )
 """What a title's score is made of; the names are the reasons of the contract."""
-START_WEIGHTS = (1.0, 0.4, 0.7, 1.2, 0.3, 0.4, 0.4, 0.5, 6.0, 0.5)
+START_WEIGHTS = (1.0, 0.4, 0.7, 1.2, 0.3, 0.4, 0.4, 0.5, 12.0, 0.5)
 """Where learning starts: what two real logs taught, rounded. A search outweighs the most popular title."""
 POPULAR = 256
 """Titles that compete for every page: the best of all by what is known of everybody."""

@@ -7,15 +7,14 @@ import numpy as np
 from models.compiled import compiled
 from models.factorisation import learn_pair
 from models.title_logit import learn_choice
-from streams.decisions.title_candidates import Bench, admit, age_limit, invite
+from streams.decisions.title_candidates import RIVALS, Bench, admit, age_limit, invite
 from streams.decisions.title_counts import give_vector
 from streams.decisions.title_known import N_LEARNED, Known
 from streams.decisions.title_scores import TERMS, score_titles
 from streams.profiles.clock import DAY
 from streams.profiles.parameters import Array, Fields, Floats
-from streams.profiles.taste import RIVALS, TOP_TITLES, UNFINISHED
+from streams.profiles.taste import TOP_TITLES, UNFINISHED
 
-KEPT = TOP_TITLES + RIVALS
 CONTINUE_MS = 30 * DAY
 """After this long nobody wants to go on with what was left unfinished."""
 SAMENESS = 0.1
@@ -28,7 +27,7 @@ NEW_AT = 3
 
 @compiled
 def rank_titles(p: Fields, titles: Array, known: Known, bench: Bench, ts: int) -> tuple[int, int, int]:
-    """Score what competes and put the ``KEPT`` best into ``bench.page`` (places of candidates); returns how many
+    """Score what competes and put the best into ``bench.page`` (places of candidates); returns how many
     these are, how many of them lead because they are to be continued, and how many compete."""
     bench.mark[0] += 1
     limit = age_limit(p)
@@ -47,22 +46,30 @@ def rank_titles(p: Fields, titles: Array, known: Known, bench: Bench, ts: int) -
             page[here] = page[here - 1]
             here -= 1
         page[here] = at
-    length = leading
-    for c in range(leading, n):
+    length = _take_best(bench, leading, n, leading, TOP_TITLES)
+    if p.title_recent_n == 0 and p.title_played_n == 0:
+        _mix(titles, bench, leading, length)
+    return length, leading, n
+
+
+@compiled
+def _take_best(bench: Bench, first: int, n: int, start: int, most: int) -> int:
+    """Put the best of the candidates ``first..n-1`` into ``page[start:]``, up to a length of ``most``; returns the
+    length. Equal scores keep the order in which they came to compete."""
+    page, length = bench.page, start
+    for c in range(first, n):
         score = bench.scores[c]
-        if length == KEPT:
+        if length == most:
             if score <= bench.scores[page[length - 1]]:
                 continue
             length -= 1
         here = length
-        while here > leading and score > bench.scores[page[here - 1]]:
+        while here > start and score > bench.scores[page[here - 1]]:
             page[here] = page[here - 1]
             here -= 1
         page[here] = c
         length += 1
-    if p.title_recent_n == 0 and p.title_played_n == 0:
-        _mix(titles, bench, leading, min(length, TOP_TITLES))
-    return length, leading, n
+    return length
 
 
 @compiled
@@ -185,9 +192,6 @@ def decide_titles(
     higher than it earned); 0 when nothing changes. ``features`` and ``parts`` get the reasons of its first titles."""
     p = tastes[slot]
     length, leading, n = rank_titles(p, titles, known, bench, ts)
-    for k in range(RIVALS):
-        p.title_rivals[k] = bench.slots[bench.page[TOP_TITLES + k]] + 1 if TOP_TITLES + k < length else 0
-    length = min(length, TOP_TITLES)
     explores = _show_new(p, bench, leading, length)
     if length == 0 or gain_over(p, bench, length, leading, n) <= margin:
         return 0
@@ -209,27 +213,34 @@ def learn_title(
     p: Fields, titles: Array, dirty: Array, known: Known, bench: Bench, title: int, ts: int
 ) -> bool:
     """``title`` was played well, and could have been on the page: learn, with what was known before, from how it
-    stood against the page and what came next. False when there was nothing to learn."""
+    stood against the ``RIVALS`` best. False when it was none of them.
+
+    The best as of now, all of them: against those of an earlier ranking the weights would learn that whatever
+    made a title stand high has faded since.
+    """
     bench.mark[0] += 1
     limit = age_limit(p)
-    n = admit(p, titles, limit, 0, title, bench, False)
-    if n == 0:
+    if admit(p, titles, limit, 0, title, bench, False) == 0:
         return False
-    for k in range(TOP_TITLES):
-        n = admit(p, titles, limit, n, p.top_titles[k] - 1, bench, False)
-    for k in range(RIVALS):
-        n = admit(p, titles, limit, n, p.title_rivals[k] - 1, bench, False)
-    for c in range(n):
-        give_vector(titles[bench.slots[c]], bench.slots[c])
+    n = invite(p, titles, known, bench, limit, 1)
     score_titles(p, titles, known, bench, n, ts)
-    if not learn_choice(
-        known.weights, known.gradients, bench.terms, bench.scores, n, bench.chances, bench.fixed
-    ):
+    length = _take_best(bench, 1, n, 0, RIVALS)
+    if length == 0 or bench.scores[0] < bench.scores[bench.page[length - 1]]:
         return False
+    for k in range(length):
+        bench.choice[k + 1] = bench.terms[bench.page[k]]
+        bench.chosen[k + 1] = bench.scores[bench.page[k]]
+    bench.choice[0] = bench.terms[0]
+    bench.chosen[0] = bench.scores[0]
+    learn_choice(known.weights, known.gradients, bench.choice, bench.chosen, length + 1, bench.chances)
     known.n[N_LEARNED] += 1
-    for c in range(n):
-        error = (1.0 if c == 0 else 0.0) - bench.chances[c]
-        if abs(error) > LEAST_ERROR:
-            learn_pair(p.title_vector, titles[bench.slots[c]].vector, error)
-            dirty[bench.slots[c]] = 1
+    give_vector(titles[title], title)
+    learn_pair(p.title_vector, titles[title].vector, 1.0 - bench.chances[0])
+    dirty[title] = 1
+    for k in range(length):
+        if bench.chances[k + 1] > LEAST_ERROR:
+            slot = bench.slots[bench.page[k]]
+            give_vector(titles[slot], slot)
+            learn_pair(p.title_vector, titles[slot].vector, -bench.chances[k + 1])
+            dirty[slot] = 1
     return True

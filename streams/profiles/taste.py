@@ -20,8 +20,6 @@ ARTWORK_TAGS = 3
 """Tags of an image that count."""
 TOP_TITLES = 20
 """Titles of a homepage ranking."""
-RIVALS = 30
-"""Titles that stood next to the page when it was last made: what is played is learned against all of them."""
 HAD_WORDS = 64
 """A Bloom filter of 4,096 bits of the titles a profile has had: 0.04 % of the others look had after 100
 titles, 1.6 % after 400, 7 % after 740."""
@@ -73,7 +71,6 @@ TASTE = np.dtype(
         ("title_search_tag", "i1", (2,)),  # 1 + tag
         ("title_search_ts", "i8"),
         ("title_explored", "i4"),  # 1 + slot: the new title shown higher than earned in this session
-        ("title_rivals", "i4", (RIVALS,)),  # 1 + slot: that came next in the last ranking, for learning
         ("title_version", "u4"),
         ("title_draws", "u4"),
         ("top_titles", "i4", (TOP_TITLES,)),  # 1 + slot, best first, as emitted
