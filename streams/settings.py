@@ -155,9 +155,9 @@ class Settings:
     whole."""
     title_stats_interval_ms: int = 10 * SECOND_MS
     """The statistics of one title are told at most this often (event time)."""
-    mix_every: int = 8
+    mix_every: int = 4
     """A partition tells the others what its models have learned every so many mini-batches, and takes in what
-    the others have."""
+    the others have. A real log in 8 partitions: log loss .5701 apart, .5700 with 8, .5693 with 4, .5691 with 2."""
     log_credits: bool = False
     """On: to what each quality play is owed goes to the internal topic ``<app_id>-credits``."""
     log_predictions: bool = False
