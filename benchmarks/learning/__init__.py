@@ -2,6 +2,7 @@
 
 The simulated audience (``streams.audience``) knows what each decision is worth, so reward and regret are exact
 expectations, not luck. No broker: the real engine and the audience in one loop. Read ``world`` (one run),
-``contenders`` and ``river_contenders`` (who decides one surface in the engine's place, from the same event log),
-``measures`` (what is summed up), ``runs`` (which runs there are), ``report`` and ``plots``.
+``contenders`` (who may decide one surface in the engine's place), ``simple_contenders`` and ``river_contenders``,
+``outcomes`` (what they learn from), ``measures`` (what is summed up), ``runs`` (which runs there are), ``report``
+and ``plots``.
 """

@@ -15,10 +15,10 @@ import orjson
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.learning.measures import Plan
 from benchmarks.learning.plots import write_plots
 from benchmarks.learning.report import figures, in_words
 from benchmarks.learning.runs import all_runs, perform_all
-from benchmarks.learning.world import Plan
 
 USUAL = Plan(viewers=120, days=24, titles=300)
 TINY = Plan(viewers=12, days=3, titles=60)

@@ -49,6 +49,30 @@ class Worth:
         return float(self.got[begin:end].sum()) / best if best else math.nan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How large a run is: viewers, days of their time, titles in the catalog."""
+
+    viewers: int
+    days: int
+    titles: int
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run came to. ``plays_per_visit`` are good plays; ``left`` viewers left for good."""
+
+    worth: dict[str, Worth]
+    events: int
+    visits: int
+    good_plays: int
+    left: int
+
+    @property
+    def plays_per_visit(self) -> float:
+        return self.good_plays / max(1, self.visits)
+
+
 class Spread(NamedTuple):
     """A mean over seeds and its standard error (0 for one seed)."""
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.learning.contenders import Best, Popularity, Random
 from benchmarks.learning.measures import SURFACES
 from benchmarks.learning.river_contenders import River
 from benchmarks.learning.runs import FROZEN, OURS, POLICIES
+from benchmarks.learning.simple_contenders import Best, Popularity, Random
 
 COLOURS = {
     OURS: "#0b6e4f",
@@ -47,7 +47,7 @@ def write_plots(said: Mapping[str, Any], folder: Path) -> list[Path]:
     title = "What each policy got of the best possible decision"
     surfaces.write_text(_picture(title, panels, COLOURS, days, None))
     curves = {surface: said["drift"][surface]["curve"] for surface in SURFACES}
-    title = "Every viewer's taste changes halfway: what Flywheel got of the best possible"
+    title = "All tastes change halfway: what Flywheel got of the best possible"
     drift.write_text(_picture(title, [("", curves)], SURFACE_COLOURS, days, days / 2, scale=2.0))
     return [surfaces, drift]
 

@@ -10,10 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.learning.contenders import Best
-from benchmarks.learning.measures import BUCKETS, SURFACES, Spread, Worth, mean, recovery, spread
+from benchmarks.learning.measures import BUCKETS, SURFACES, Result, Spread, Worth, mean, recovery, spread
 from benchmarks.learning.runs import FROZEN, OURS, POLICIES, RIVALS, Run
-from benchmarks.learning.world import Result
+from benchmarks.learning.simple_contenders import Best
 from streams.audience.scenarios import STEADY
 
 LATE = BUCKETS // 2

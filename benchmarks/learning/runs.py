@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from benchmarks.learning.contenders import Best, Maker, Popularity, Random
-from benchmarks.learning.measures import SURFACES
+from benchmarks.learning.contenders import Maker
+from benchmarks.learning.measures import SURFACES, Plan, Result
 from benchmarks.learning.river_contenders import River
-from benchmarks.learning.world import Plan, Result, World
+from benchmarks.learning.simple_contenders import Best, Popularity, Random
+from benchmarks.learning.world import World
 from streams.audience.scenarios import STEADY, scenario_named
 
 OURS, FROZEN = "Flywheel", "learning off"

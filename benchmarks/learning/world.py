@@ -8,20 +8,20 @@ decided for it is worth, and what the best would be. A trailer is judged when it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from benchmarks.learning.contenders import TOPIC, Contender, Maker
-from benchmarks.learning.measures import BUCKETS, SURFACES, Worth
+from benchmarks.learning.measures import BUCKETS, SURFACES, Plan, Result, Worth
 from streams import topics
 from streams.audience import truth
 from streams.audience.bots import Bot
-from streams.audience.crowd import DECIDED, Audience
+from streams.audience.crowd import Audience
 from streams.audience.habits import DAY
 from streams.audience.making import simulated_catalog
 from streams.audience.scenarios import STEADY, Scenario
+from streams.audience.shown import DECIDED
 from streams.audience.titles import Produced
 from streams.audience.viewer import Viewer
 from streams.pipeline import create_engine
@@ -38,30 +38,6 @@ JUDGED_EVERY = 2
 """The truth takes as long as the visit itself: every second visit is judged."""
 IMAGES_JUDGED = 6
 """Titles of a ranking whose images are judged: those on the first screen."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How large a run is: viewers, days of their time, titles in the catalog."""
-
-    viewers: int
-    days: int
-    titles: int
-
-
-@dataclass(slots=True)
-class Result:
-    """What a run came to. ``plays_per_visit`` are good plays; ``left`` viewers left for good."""
-
-    worth: dict[str, Worth]
-    events: int
-    visits: int
-    good_plays: int
-    left: int
-
-    @property
-    def plays_per_visit(self) -> float:
-        return self.good_plays / max(1, self.visits)
 
 
 class World:

@@ -31,15 +31,6 @@ SPAN_SAMPLE = 50_000
 """Enough events to estimate a speed from, in a second."""
 LATEST_MS = 20 * HOUR
 """A device that was offline sends what happened at most this much later."""
-DECIDED = (
-    topics.ROW_ORDER,
-    topics.HOMEPAGE_RANKINGS,
-    topics.ARTWORK_CHOICES,
-    topics.TRAILER_CHOICES,
-    topics.CATEGORY_CHOICES,
-)
-"""Decisions that change what viewers see."""
-
 Waiting = tuple[int, int, Viewer, Iterator[Happening], Happening]
 
 

@@ -17,8 +17,9 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.audience.crowd import DECIDED, Audience
+from streams.audience.crowd import Audience
 from streams.audience.faults import malformed
+from streams.audience.shown import DECIDED
 from streams.audience.titles import Produced
 from streams.errors import BrokerError
 from streams.following import Follower

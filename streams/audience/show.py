@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streams.admin import check_topics
-from streams.audience.crowd import DECIDED, Audience
+from streams.audience.crowd import Audience
 from streams.audience.making import simulated_catalog
 from streams.audience.publisher import Publisher
 from streams.audience.scenarios import STEADY, Scenario
+from streams.audience.shown import DECIDED
 from streams.errors import ConfigurationError
 from streams.settings import DAY_MS, Settings
 from streams.topics import CATALOGS, INPUTS

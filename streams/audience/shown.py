@@ -13,6 +13,14 @@ from streams.audience.habits import CATEGORIES_SHOWN, ITEMS_SHOWN
 from streams.audience.shelves import Shelves
 from streams.audience.titles import FOR_YOU, TAGS
 
+DECIDED = (
+    topics.ROW_ORDER,
+    topics.HOMEPAGE_RANKINGS,
+    topics.ARTWORK_CHOICES,
+    topics.TRAILER_CHOICES,
+    topics.CATEGORY_CHOICES,
+)
+"""Decisions that change what viewers see."""
 GOLDEN = 0.6180339887
 
 

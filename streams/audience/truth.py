@@ -15,12 +15,13 @@ follows from the formulas by which viewers live (``seeking``, ``viewer``), so it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from streams.audience import habits
+from streams.audience.cascade import best_cascade
 from streams.audience.habits import CATEGORIES_SHOWN, ITEMS_SHOWN
 from streams.audience.playing import pleased_chance, sigmoid
 from streams.audience.seeking import Seeker
@@ -118,7 +119,7 @@ def best_ranking(viewer: Seeker) -> tuple[int, ...]:
     order = [int(title) for title in np.argsort(-good, kind="stable") if good[title] >= 0.0]
     gain = viewer.row_gain(FOR_YOU, "similar")
     likeliest = sorted(order[:RANKED], key=lambda title: -viewer.appeals[title])
-    first = _best_cascade(
+    first = best_cascade(
         [pleased_chance(viewer.appeals[title]) for title in likeliest],
         lambda i, place: viewer.click_chance(likeliest[i], place, gain),
         ITEMS_SHOWN,
@@ -182,32 +183,12 @@ def best_categories(viewer: Seeker) -> tuple[str, ...]:
     """The list of categories that is worth most: among the lists in the order of what a category is worth to
     those who enter it, exactly."""
     worth = sorted(((_entered(viewer, tag), tag) for tag in TAGS), reverse=True)
-    chosen = _best_cascade(
+    chosen = best_cascade(
         [good for good, _ in worth],
         lambda i, place: viewer.entry_chance(worth[i][1], place),
         CATEGORIES_SHOWN,
     )
     return tuple(worth[i][1] for i in chosen)
-
-
-def _best_cascade(worth: Sequence[float], chance: Callable[[int, int], float], places: int) -> list[int]:
-    """Which of some things to show in which order, when the first that is taken ends it: ``worth`` is what each
-    is worth once taken, best first, ``chance`` how likely thing ``i`` is taken at a place. The best of all lists
-    in the order of ``worth``, by dynamic programming; that order is the best one but for what places cost."""
-    n = len(worth)
-    value = [[0.0] * (places + 1) for _ in range(n + 1)]
-    takes = [[False] * places for _ in range(n)]
-    for i in range(n - 1, -1, -1):
-        for place in range(min(i, places - 1), -1, -1):
-            taken = chance(i, place)
-            with_it = taken * worth[i] + (1.0 - taken) * value[i + 1][place + 1]
-            takes[i][place] = with_it >= value[i + 1][place]
-            value[i][place] = max(with_it, value[i + 1][place])
-    chosen: list[int] = []
-    for i in range(n):
-        if len(chosen) < places and takes[i][len(chosen)]:
-            chosen.append(i)
-    return chosen
 
 
 def _entered(viewer: Seeker, category: str) -> float:

@@ -18,16 +18,15 @@ from collections.abc import Generator, Iterator
 from streams.audience import habits
 from streams.audience.habits import DAY, HOUR
 from streams.audience.person import Fields, Happening
-from streams.audience.playing import sigmoid
 from streams.audience.scenarios import STEADY, Scenario
-from streams.audience.seeking import Choice, Seeker
+from streams.audience.seeking import Choice
 from streams.audience.shelves import Shelves
-from streams.audience.shown import Offer
+from streams.audience.subscribing import Subscriber
 from streams.audience.titles import TAGS
 
 
-class Viewer(Seeker):
-    """A seeker and all that they do. After ``turn_ms`` the scenario's turn has come."""
+class Viewer(Subscriber):
+    """A subscriber and all that they do. After ``turn_ms`` the scenario's turn has come."""
 
     def __init__(
         self,
@@ -42,7 +41,6 @@ class Viewer(Seeker):
         self._turn_ms = turn_ms
         self._drifts = self.chance.random() < scenario.drift_share
         self._rushes = scenario.premiere and self.chance.random() < 0.8
-        self._noticed: Offer | None = None
         self.offline_share = scenario.late_share
 
     # --- the life ---
@@ -84,33 +82,10 @@ class Viewer(Seeker):
                 self._drifts = False
                 self.taste = self._new_taste()
 
-    def _away_ms(self) -> int:
-        """Time until the next visit: longer when worn down, and rather in hours in which people watch."""
-        hours = self.chance.expovariate(1 / habits.SESSIONS_EVERY_H) / (0.35 + self.contentment)
-        return int((0.3 + hours / habits.WAKING[self._now // HOUR % 24] ** 0.5) * HOUR)
-
     def _come_back_at(self, at_ms: int) -> None:
         if self._rushes and self._now < self._turn_ms < at_ms:
             at_ms = self._turn_ms + int(self.chance.expovariate(1 / 1.5) * HOUR)  # to see the premiere
         self._now = at_ms
-
-    def _pay(self) -> Generator[Happening, None, bool]:
-        """A period is over: pay, perhaps in vain, rest, or change the plan. Returns whether they stay."""
-        chance = self.chance
-        if chance.random() < habits.PAYMENT_FAILS * (10 if self.troubled else 1):
-            yield self._paid("subscription_payment_failed")
-            self._pass(chance.uniform(1, 72) * 3_600)
-            if self.troubled and chance.random() < 0.4:
-                yield self._paid("subscription_cancelled")
-                return False
-        if chance.random() < habits.PAUSES:
-            yield self._paid("subscription_paused")
-            self._pass(chance.uniform(10, 30) * 86_400)
-        if chance.random() < habits.CHANGES_PLAN:
-            yield self._paid("subscription_plan_changed", plan=chance.choice(habits.PLANS))
-            self._pass(10)
-        yield self._paid("subscription_renewed", period_days=30)
-        return True
 
     def _hesitate(self) -> Generator[Happening, None, bool]:
         """About to leave: some do at once, others fall silent first. Returns whether an offered trailer has won
@@ -132,14 +107,6 @@ class Viewer(Seeker):
                 yield self._happening("session_end", {})
                 return True
         return False
-
-    def _look_at_trailer(self, offer: Offer) -> Generator[Happening, None, bool]:
-        """Returns whether the trailer makes them want to see the title."""
-        chance = self.chance
-        self._noticed = offer
-        won = chance.random() < sigmoid(self.liking(*offer) - habits.WON_AT)
-        yield self._trailer(*offer, round(chance.uniform(45, 90) if won else chance.uniform(2, 15), 1))
-        return won
 
     # --- one visit ---
 

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 import orjson
 from rich.console import Console
 
-from benchmarks.learning.contenders import Best, Popularity, Random
-from benchmarks.learning.measures import BUCKETS, SURFACES, Spread, Worth, recovery, spread
+from benchmarks.learning.measures import BUCKETS, SURFACES, Plan, Spread, Worth, recovery, spread
 from benchmarks.learning.outcomes import Outcomes
 from benchmarks.learning.plots import write_plots
 from benchmarks.learning.report import figures, in_words, verdict
 from benchmarks.learning.runs import OURS, POLICIES, all_runs, perform_all
-from benchmarks.learning.world import Plan, World
+from benchmarks.learning.simple_contenders import Best, Popularity, Random
+from benchmarks.learning.world import World
 
 SMALL = Plan(viewers=6, days=2, titles=60)
 
