@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
     from streams.state.shared_models import SharedModels
 
-PIPE_WIDTH = 140
+PIPE_WIDTH = 220
 """Characters of a line where there is no terminal to fit into."""
 
 
@@ -45,19 +45,21 @@ def list_models(brokers: str | None, app_id: str | None, partitions: int | None)
 
     settings, known = _read(brokers, app_id, partitions)
     table = Table(title=f"models of {settings.app_id} at {settings.brokers}", title_justify="left")
-    for heading in ("model", "at work", "version", "partitions", "AUC", "log loss", "shadow", "shadow gains"):
+    for heading in (
+        "model", "at work", "version", "partitions", "learned from", "quality", "shadow", "its quality", "its gain"
+    ):  # fmt: skip
         table.add_column(heading, overflow="fold")
     for standing in standings(known):
-        auc, log_loss = standing.quality["live"]
         _, low, high = standing.gain
         table.add_row(
             standing.name,
             standing.live,
             str(standing.version),
             f"{standing.following} of {standing.partitions}",
-            _number(auc, 3),
-            _number(log_loss, 4),
+            _evidence(standing),
+            _quality(standing, "live"),
             standing.shadow or "-",
+            _quality(standing, "shadow"),
             f"{low:+.4f} to {high:+.4f}" if low == low else "-",
         )
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
@@ -122,7 +124,7 @@ def describe(standing: Standing) -> list[str]:
     lines = [
         f"{standing.name}, version {standing.version}",
         f"  at work    {standing.live} in {standing.following} of {standing.partitions} partitions, "
-        f"{standing.batches} mini-batches learned",
+        f"with {_evidence(standing)}",
         f"  shadow     {standing.shadow or 'none'}",
     ]
     for role, (auc, log_loss) in standing.quality.items():
@@ -152,6 +154,26 @@ def _read(brokers: str | None, app_id: str | None, partitions: int | None) -> tu
 
     settings = load(brokers=brokers, app_id=app_id, partitions=partitions)
     return settings, asyncio.run(read_models(settings))
+
+
+def _evidence(standing: Standing) -> str:
+    """From how much the model at work has learned."""
+    if standing.policies:
+        return f"{max(value.n for value in standing.policies.values()):,.0f} choices"
+    return f"{standing.batches:,} mini-batches"
+
+
+def _quality(standing: Standing, role: str) -> str:
+    """How good the model at work, or its shadow, is: of a policy, the reward a choice with its interval."""
+    auc, log_loss = standing.quality[role]
+    if log_loss is not None:
+        return f"AUC {_number(auc, 3)}, log loss {log_loss:.4f}"
+    policy = role if role == "live" else standing.shadow
+    if policy not in standing.policies:
+        return "-"
+    estimates = standing.estimates(policy)
+    estimate = estimates.get("snips") or estimates["logged"]
+    return f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"
 
 
 def _number(value: float | None, digits: int) -> str:
