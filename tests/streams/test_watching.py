@@ -12,7 +12,14 @@ from rich.console import Console
 from streams import stage, topics
 from streams.tally import Tally
 from streams.watching import ProfileView
-from streams.wording import Move, churn_in_words, moves, row_order_in_words
+from streams.wording import (
+    Move,
+    churn_in_words,
+    decision_in_words,
+    experiment_in_words,
+    moves,
+    row_order_in_words,
+)
 
 NAMES = {"crime": "Crime", "news": "News"}
 
@@ -90,6 +97,66 @@ def test_a_churn_score_in_words_names_its_largest_driver_first() -> None:
     assert churn_in_words(churn(previous=None, drivers=[])) == "profile p12: churn 0.31 (medium)"
 
 
+def ranking(**fields: Any) -> dict[str, Any]:
+    reasons = [{"title_id": "t1", "feature": "search", "contribution": 1.2}]
+    return {
+        **row_order(),
+        "titles": ["t1", "t2", "t3"],
+        "scores": [3.0, 2.0, 1.0],
+        "reasons": reasons,
+        **fields,
+    }
+
+
+def test_every_surface_speaks() -> None:
+    names = {"t1": "The Last Train", "t2": "The Cold Night"}
+    words = decision_in_words(topics.HOMEPAGE_RANKINGS, ranking(), names)
+    assert words == "profile p12: 'The Last Train' ranks first because search +1.20, then 'The Cold Night'"
+    alone = ranking(titles=["t9"], reasons=[])
+    assert decision_in_words(topics.HOMEPAGE_RANKINGS, alone, names) == "profile p12: 't9' ranks first"
+    assert decision_in_words(topics.HOMEPAGE_RANKINGS, ranking(titles=[]), names).endswith("nothing to rank")
+    image = row_order(title_id="t1", artwork_id="t1-a1", previous="t1-a0", explore=True, propensity=0.25)
+    words = decision_in_words(topics.ARTWORK_CHOICES, image, names)
+    assert words == (
+        "profile p12: 'The Last Train' by image t1-a1 instead of t1-a0 (exploring, propensity 0.25)"
+    )
+    trailer = row_order(title_id="t2", trailer_id="t2-v0", previous=None, churn_probability=0.614)
+    words = decision_in_words(topics.TRAILER_CHOICES, trailer, names)
+    assert words == "profile p12: churn 0.61, so trailer t2-v0 of 'The Cold Night'"
+    shown = row_order(categories=["crime", "news", "kids", "music", "sport"], previous=None)
+    words = decision_in_words(topics.CATEGORY_CHOICES, shown, names)
+    assert words == "profile p12: categories crime, news, kids, music ..."
+    among = {**shown, "categories": ["crime"], "experiment": {"id": "nav", "arm": "taste"}}
+    words = decision_in_words(topics.CATEGORY_CHOICES, among, names)
+    assert words == "profile p12: categories crime (experiment nav, arm taste)"
+
+
+def test_an_experiment_tells_of_the_arm_that_gains_most() -> None:
+    arms = [
+        {"arm": "popular", "exposures": 90, "mean": 1.0, "lift": 0.0, "low": 0.0, "high": 0.0},
+        {"arm": "taste", "exposures": 1_100, "mean": 1.2, "lift": 0.2, "low": -0.05, "high": 0.45},
+    ]
+    result = {"experiment_id": "nav", "arms": arms, "verdict": "no_difference", "winner": None}
+    words = "experiment nav: no difference; taste +0.2 [-0.05, +0.45], 1,100 exposures"
+    assert experiment_in_words(result) == words
+    assert experiment_in_words({**result, "arms": [], "verdict": "winner", "winner": "taste"}) == (
+        "experiment nav: winner taste"
+    )
+
+
+def test_the_view_of_a_profile_holds_what_every_surface_decided() -> None:
+    view = ProfileView("p|12", 2)
+    title = orjson.dumps({"title_id": "t1", "name": "The Last Train", "kind": "film", "tags": []})
+    assert view.see(topics.TITLE_CATALOG, b"t1", title) is None
+    image = row_order(profile_id="p|12", title_id="t1", artwork_id="t1-a1", previous=None)
+    assert view.see(topics.ARTWORK_CHOICES, b"p%7C12|t1", orjson.dumps(image)) is not None
+    assert view.see(topics.ARTWORK_CHOICES, b"p|t1", orjson.dumps(image)) is None  # of the profile named p
+    shown = text_of(view.render())
+    assert shown.count("'The Last Train' by image t1-a1") == 2  # as it stands, and in the history
+    view.see(topics.ARTWORK_CHOICES, b"p%7C12|t1", None)
+    assert text_of(view.render()).count("'The Last Train' by image t1-a1") == 1
+
+
 def test_the_view_of_a_profile_ignores_others_and_follows_its_own() -> None:
     view = ProfileView("p12", 2)
     assert "no row order yet" in text_of(view.render())
@@ -127,9 +194,20 @@ def test_the_tally_counts_changes_rejects_tombstones_bands_and_latencies() -> No
     tally.see(FakeRecord(topics.CHURN_SCORES, orjson.dumps(by_tick)), 9_999)
     tally.see(FakeRecord(topics.CHURN_SCORES, orjson.dumps(churn(band="high"))), 1_200)
     tally.see(FakeRecord(topics.ROW_ORDER, None), 1_400)
+    tally.see(FakeRecord(topics.HOMEPAGE_RANKINGS, orjson.dumps(ranking())), 1_200)
+    demand = {"tag": "crime", "region": "DE-BE", "demand": 3.5, "ts": 1_000}
+    tally.see(FakeRecord(topics.AUDIENCE_DEMAND, orjson.dumps(demand), b"crime|DE-BE"), 1_200)
     tally.see(FakeRecord(topics.DEAD_LETTERS, b"x", headers=[("reason", b"not_json")]), 1_400)
-    assert dict(tally.changes) == {topics.ROW_ORDER: 2, topics.CHURN_SCORES: 2}
-    assert tally.emitted == 4
+    assert dict(tally.changes) == {
+        topics.ROW_ORDER: 2,
+        topics.CHURN_SCORES: 2,
+        topics.HOMEPAGE_RANKINGS: 1,
+        topics.AUDIENCE_DEMAND: 1,
+    }
+    assert tally.emitted == 6
+    assert [words.partition(" ranks")[0] for words in tally.recent[topics.HOMEPAGE_RANKINGS]] == [
+        "profile p12: 't1'"
+    ]
     assert tally.tombstones == 1
     assert dict(tally.rejects) == {"not_json": 1}
     assert (tally.bands["medium"], tally.bands["high"]) == (0, 1)
