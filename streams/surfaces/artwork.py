@@ -24,7 +24,7 @@ from streams.decisions.artwork import (
     START,
     new_art,
 )  # fmt: skip
-from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_MOST, CHOOSE_WITHIN, make_room
+from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
 from streams.decisions.artwork_pages import MADE, choose_due
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
@@ -76,8 +76,8 @@ class Artwork:
         self.places = ArtworkPlaces(context.state)
         self.weights = BanditWeights("artwork_weights", self.art, FEATURES, START, PRECISION, context.sharing)
         self.views = ArtworkViews(context, self.places, self.art, self.weights)
-        self._due = np.zeros(CHOOSE_MOST, np.int64)
-        self._made = np.zeros(CHOOSE_MOST, MADE)
+        self._due = np.zeros(CHOOSE_AMONG, np.int64)
+        self._made = np.zeros(CHOOSE_AMONG, MADE)
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
