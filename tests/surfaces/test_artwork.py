@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 import pytest
@@ -13,6 +14,7 @@ from streams import topics
 from streams.decisions.artwork_choices import ENOUGH_VIEWS
 from streams.errors import ConfigurationError
 from streams.events.outputs import ArtworkChoice
+from streams.events.rekeyed import TITLE_SIGNAL, TitleStats
 from streams.pipeline import create_engine
 from streams.settings import DAY_MS, Settings
 from streams.surfaces import running
@@ -273,6 +275,29 @@ def test_a_fault_falls_back_to_the_first_image(monkeypatch: pytest.MonkeyPatch) 
     view(partition, 5, "t1", "t1-a0")
     partition.play(10, 200, title_id="t1")
     assert sum(counts(partition, "t1")[1]) == 1
+
+
+def test_the_titles_owner_is_told_every_view_once_and_what_all_know_is_used() -> None:
+    """50 views make two records of 20; the rest waits. What comes back for all partitions outweighs the own."""
+    partition = small(titles=1, sharing=True, artwork_policy="greedy", artwork_uniform=0.0)
+    rank(partition, 0, "t0")
+    artwork = choices(partition)["p|t0"]["artwork_id"]
+    for n in range(50):
+        view(partition, 10 + n, "t0", artwork)
+    writes = partition.drain()[topics.TITLE_SIGNALS]
+    told = [TITLE_SIGNAL.decode(value or b"") for value in writes.values]
+    assert [signal.artworks for signal in told] == [[(artwork, 20.0, 0.0)]] * 2
+    assert {signal.source for signal in told} == {0}
+    shared = surface(partition).context.shared
+    liked = "t0-a2" if artwork != "t0-a2" else "t0-a1"
+    stats = TitleStats(
+        title_id="t0", ts=START_MS, fast=0.0, slow=0.0, quality=0.0, plays=0.0,
+        artworks=[("t0-a0", 500.0, 5.0), ("t0-a1", 500.0, 5.0), (artwork, 500.0, 4.0), (liked, 500.0, 60.0)],
+    )  # fmt: skip
+    shared.put(topics.TITLE_STATS, b"t0", msgspec.json.encode(stats))
+    rank(partition, 100, "t0", profile="another")
+    assert choices(partition)["another|t0"]["artwork_id"] == liked
+    assert not partition.engine.stats.faults
 
 
 def test_an_unknown_policy_is_a_configuration_error() -> None:
