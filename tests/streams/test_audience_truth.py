@@ -11,6 +11,7 @@ from streams import topics
 from streams.audience import truth
 from streams.audience.crowd import FAR_MS, Audience
 from streams.audience.habits import PATIENCE
+from streams.audience.lifts import lifts
 from streams.audience.making import simulated_catalog
 from streams.audience.shown import Offer
 from streams.audience.titles import TAGS
@@ -130,6 +131,23 @@ def test_the_best_image_trailer_and_categories_are_the_best_there_are() -> None:
         most = truth.categories_value(viewer, truth.best_categories(viewer))
         for _ in range(40):
             assert truth.categories_value(viewer, chance.sample(TAGS, 8)) <= most + 1e-9
+
+
+def test_what_a_surface_adds_is_the_page_with_it_less_the_page_without() -> None:
+    viewer = about_to_look()[0]
+    shown = viewer.shown
+    assert lifts(viewer) == {"rows": 0.0, "titles": 0.0, "artwork": 0.0}
+    bare = truth.page_value(viewer, shown.order())
+    shown.rows = truth.best_page(viewer)
+    only_rows = lifts(viewer)
+    assert only_rows["rows"] == truth.page_value(viewer, shown.rows) - bare > 0.0
+    assert (only_rows["titles"], only_rows["artwork"]) == (0.0, 0.0)
+    shown.ranking = truth.best_ranking(viewer)
+    assert lifts(viewer)["titles"] > 0.0
+    shown.artwork = {title: truth.best_image(viewer, title) for title in viewer.shelves.arrived}
+    before = (shown.rows, shown.ranking, dict(shown.artwork))
+    assert lifts(viewer)["artwork"] > 0.0
+    assert (shown.rows, shown.ranking, shown.artwork) == before
 
 
 def test_the_right_image_depends_on_who_looks() -> None:
