@@ -55,8 +55,10 @@ def warm() -> None:
     """Let the engine compile its loop (a minute, once per change of the code), so that no worker is killed
     over it.
     """
-    settings = load({})
+    settings = load({}, surfaces=SURFACES)
     logs = Logs(settings, {topic: [] for topic in (*topics.CATALOGS, *topics.INPUTS)})
+    for record in viewers.catalogs(settings):
+        logs.topics[record.topic].append(Entry(0, 0, 0, record.key, record.value, ()))
     events = islice(viewers.inputs(random.Random(0), settings), 200)
     for number, item in enumerate([*viewers.subscriptions(random.Random(0), settings, 10), *events]):
         now_ms = int(time.time() * 1_000)
