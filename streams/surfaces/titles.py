@@ -195,7 +195,7 @@ class Titles:
         record["title_version"] += 1
         share, fresh = self.context.settings.explore_share, int(self.known.n[N_FRESH])
         if explores:
-            propensity = share / max(fresh, 1)  # none is new any more: lists were made since the session began
+            propensity = share / max(fresh, 1)  # 0: the lists were made anew since the session began
         elif model == MODEL and fresh and not record["kids"]:
             propensity = 1.0 - share
         else:
