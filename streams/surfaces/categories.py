@@ -49,9 +49,10 @@ class Categories:
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
         self.popular = np.zeros((2, MAX_TAGS))
-        """Decayed quality plays by group and tag."""
+        """Decayed quality plays by group and tag; with learning off nothing is counted, and only this is used."""
         self._popular_ts = np.zeros(2, np.int64)
         self._plays = 0
+        self._usual = TASTE if context.settings.learning else POPULAR
         experiments = load(context.settings.experiments).experiments
         self._shaping = {
             e.digest: e
@@ -83,7 +84,7 @@ class Categories:
 
     def _on_quality(self, moment: Moment) -> None:
         state = self.context.state
-        if moment.title >= 0:
+        if moment.title >= 0 and self.context.settings.learning:
             count_play(
                 self.popular, self._popular_ts, state.tastes.records, moment.slot, state.title_tastes.records,
                 moment.title, moment.ts,
@@ -94,7 +95,7 @@ class Categories:
     def _on_browsed(self, moment: Moment) -> None:
         state = self.context.state
         tag = self._known.tag_of(self.context.event(moment).category_id)
-        if tag is not None:
+        if tag is not None and self.context.settings.learning:
             count_browsing(state.tastes.records, moment.slot, tag, moment.a / 60.0, moment.ts)
             state.tastes.dirty[moment.slot] = 1
             self._decide(moment)
@@ -106,10 +107,10 @@ class Categories:
         if self._shaping:
             self._decide_by_arms(moment)
         else:
-            self._choose(moment, TASTE, (), CATEGORIES, MARGIN, {})
+            self._choose(moment, self._usual, (), CATEGORIES, MARGIN, {})
 
     def _decide_by_arms(self, moment: Moment) -> None:
-        policy, count, margin = TASTE, CATEGORIES, MARGIN
+        policy, count, margin = self._usual, CATEGORIES, MARGIN
         categories: tuple[str, ...] = ()
         arms = self._arms(moment.slot)
         for experiment, arm, _ in arms.values():

@@ -47,6 +47,21 @@ def test_browsing_and_plays_move_categories() -> None:
     assert len(choices(subject, "p")) == known  # a moment more is no reason to move anything
 
 
+def test_with_learning_off_nothing_is_counted() -> None:
+    subject = Service(rows=12, learning=False)
+    for n in range(20):
+        subject.send(subject.visit(n * 700, f"p{n}", title="r11-0"))
+    subject.send(
+        [
+            subject.event("browse", 20_000, "p1", category_id="tag-9", dwell_s=600.0),
+            *subject.visit(30_000, "p1"),
+        ]
+    )
+    for record in subject.records(topics.CATEGORY_CHOICES):
+        assert record["categories"][0] == "tag-0" and record["model"] == {"name": "popular", "version": 0}
+    assert not subject.taste("p1")["cat_minutes"].any()
+
+
 def test_what_others_play_is_popular_with_a_newcomer() -> None:
     subject = Service(rows=12)
     for n in range(20):
