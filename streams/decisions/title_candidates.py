@@ -38,6 +38,8 @@ LIKED_TAGS = 3
 """The tags a profile likes best whose best titles compete."""
 RIVALS = 50
 """The best titles against which a title that was played is learned. Fewer or more found fewer of the next."""
+LED_ON = 2
+"""Titles played last whose followers compete."""
 KIDS_AGE = 12
 """The age limit of kids' profiles that set none."""
 
@@ -151,7 +153,7 @@ def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: 
         near = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1].near
         for j in range(NEIGHBOURS):
             n = admit(p, titles, limit, n, near[j] - 1, bench, False)
-    for back in range(in_ring(p.title_played_n, PLAYED_TITLES)):
+    for back in range(in_ring(p.title_played_n, LED_ON)):
         following = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1].next
         for j in range(FOLLOWERS):
             n = admit(p, titles, limit, n, following[j] - 1, bench, False)

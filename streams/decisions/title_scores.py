@@ -53,7 +53,7 @@ NOW_PRIOR = 20.0
 TASTE_PRIOR = 3.0
 NEW_DAYS = 14.0
 SEARCH_HALF_LIFE_MS = 6.0 * HOUR_MS
-OPENED, FOUND, FOUND_TAG = 1.0, 0.7, 0.35
+OPENED, FOUND, FOUND_TAG = 1.0, 0.8, 0.7
 """How strong a search is for the result that was opened, for one that was shown, for a title of a tag that the
 query names."""
 

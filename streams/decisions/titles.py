@@ -9,7 +9,7 @@ from models.factorisation import learn_pair
 from models.title_logit import learn_choice
 from streams.decisions.title_candidates import RIVALS, Bench, admit, age_limit, invite
 from streams.decisions.title_counts import give_vector
-from streams.decisions.title_known import N_LEARNED, Known
+from streams.decisions.title_known import N_LEARNED, START_WEIGHTS, WEIGHT_RANGE, Known
 from streams.decisions.title_scores import TERMS, score_titles
 from streams.profiles.clock import DAY
 from streams.profiles.parameters import Array, Fields, Floats
@@ -233,6 +233,9 @@ def learn_title(
     bench.choice[0] = bench.terms[0]
     bench.chosen[0] = bench.scores[0]
     learn_choice(known.weights, known.gradients, bench.choice, bench.chosen, length + 1, bench.chances)
+    for t in range(TERMS):
+        start = START_WEIGHTS[t]
+        known.weights[t] = min(WEIGHT_RANGE * start, max(start / WEIGHT_RANGE, known.weights[t]))
     known.n[N_LEARNED] += 1
     give_vector(titles[title], title)
     learn_pair(p.title_vector, titles[title].vector, 1.0 - bench.chances[0])
