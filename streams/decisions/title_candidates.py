@@ -40,6 +40,8 @@ RIVALS = 50
 """The best titles against which a title that was played is learned. Fewer or more found fewer of the next."""
 LED_ON = 2
 """Titles played last whose followers compete."""
+TOLD = 3
+"""Places of ``Bench.told`` before its titles."""
 KIDS_AGE = 12
 """The age limit of kids' profiles that set none."""
 
@@ -48,7 +50,8 @@ class Bench(NamedTuple):
     """Memory of scoring that is never state. ``stamp[slot]`` is ``mark[0]`` when a title was looked at for this
     page and ``place[slot]`` its place among the candidates, -1: it may not come. ``page`` holds places
     of candidates, best first (the page, or the rivals); ``choice`` and ``chosen`` are terms and scores of what is
-    learned from.
+    learned from. ``told`` is what a record says of a page that changes: the version, whether the page is
+    plain, whether it is kids', then ``1 + slot`` of the titles; ``told_scores`` their scores, to four places.
     """
 
     stamp: Array
@@ -64,6 +67,8 @@ class Bench(NamedTuple):
     page: Array
     choice: Floats
     chosen: Floats
+    told: Array
+    told_scores: Floats
 
 
 def new_bench(capacity: int) -> Bench:
@@ -82,6 +87,8 @@ def new_bench(capacity: int) -> Bench:
         page=np.zeros(RIVALS, np.int32),
         choice=np.zeros((RIVALS + 1, len(TITLE_TERMS))),
         chosen=np.zeros(RIVALS + 1),
+        told=np.zeros(TOLD + TOP_TITLES, np.int64),
+        told_scores=np.zeros(TOP_TITLES),
     )
 
 

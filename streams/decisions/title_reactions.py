@@ -56,20 +56,17 @@ def end_play(
     good: bool,
     stopped_s: float,
     length_s: float,
-) -> bool:
+) -> None:
     """A play of ``title`` ended at ``stopped_s`` of ``length_s`` (0: unknown). What was left in the middle is to
-    be continued, what was not good is counted and had. True when that can change the page."""
+    be continued, what was not good is counted and had."""
     p = tastes[slot]
-    changed = True
     if length_s >= CONTINUE_LENGTH_S and CONTINUE_FROM * length_s <= stopped_s <= CONTINUE_TO * length_s:
         note_unfinished(p, title, stopped_s, ts)
     else:
-        changed = forget_unfinished(p, title)
+        forget_unfinished(p, title)
     if not good:
         count_title_play(p, titles, dirty, known, title, ts)
         mark_had(p, titles, title)
-        changed = True
-    return changed
 
 
 @compiled

@@ -7,7 +7,7 @@ import numpy as np
 from models.compiled import compiled
 from models.factorisation import learn_pair
 from models.title_logit import learn_choice
-from streams.decisions.title_candidates import RIVALS, Bench, admit, age_limit, invite
+from streams.decisions.title_candidates import RIVALS, TOLD, Bench, admit, age_limit, invite
 from streams.decisions.title_counts import give_vector
 from streams.decisions.title_known import N_LEARNED, START_WEIGHTS, WEIGHT_RANGE, Known
 from streams.decisions.title_scores import TERMS, score_titles
@@ -133,6 +133,12 @@ def gain_over(p: Fields, bench: Bench, length: int, leading: int, n: int) -> flo
 
 
 @compiled
+def rounded(value: float) -> float:
+    """``value`` to four places, as records tell it."""
+    return float(np.floor(value * 10_000.0 + 0.5) / 10_000.0)
+
+
+@compiled
 def explain_titles(
     known: Known, bench: Bench, length: int, leading: int, features: Array, parts: Array
 ) -> None:
@@ -153,6 +159,7 @@ def explain_titles(
             if abs(part) > abs(parts[k]):
                 features[k] = t
                 parts[k] = part
+        parts[k] = rounded(parts[k])
 
 
 @compiled
@@ -189,7 +196,8 @@ def decide_titles(
 ) -> int:
     """Rank the titles for the profile in ``slot``. When the page is worth ``margin`` more than the one that stands,
     or that one cannot stand, put it into the profile's record and say how long it is (negative: with a new title
-    higher than it earned); 0 when nothing changes. ``features`` and ``parts`` get the reasons of its first titles."""
+    higher than it earned); 0 when nothing changes. ``features`` and ``parts`` get the reasons of its first titles,
+    ``bench.told`` and ``bench.told_scores`` the rest of its record."""
     p = tastes[slot]
     length, leading, n = rank_titles(p, titles, known, bench, ts)
     explores = _show_new(p, bench, leading, length)
@@ -202,8 +210,14 @@ def decide_titles(
             same = False
         p.top_titles[k] = chosen
         p.top_scores[k] = bench.scores[bench.page[k]] if k < length else 0.0
+        bench.told[TOLD + k] = chosen
+        bench.told_scores[k] = rounded(p.top_scores[k])
     if same:
         return 0
+    p.title_version += 1
+    bench.told[0] = p.title_version
+    bench.told[1] = p.plain
+    bench.told[2] = p.kids
     explain_titles(known, bench, length, leading, features, parts)
     return -length if explores else length
 

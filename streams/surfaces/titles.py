@@ -104,7 +104,8 @@ class Titles:
             tastes.dirty[moment.slot] = 1
 
     def note_quality(self, moment: Moment) -> None:
-        """A quality play: learned with what was known before, then counted."""
+        """A quality play: learned with what was known before, then counted. The page can wait until the viewer
+        looks at it again: when the play is over."""
         context, title = self.context, moment.title
         if title <= 0:
             return
@@ -115,7 +116,7 @@ class Titles:
             context.state.tastes.records, moment.slot, titles.records, titles.dirty, self.known,
             self._room(), title, moment.ts, context.settings.learning,
         )  # fmt: skip
-        self.rank(moment)
+        context.state.tastes.dirty[moment.slot] = 1
 
     def note_over(self, moment: Moment) -> None:
         """A play ended: what was left in the middle is to be continued, what was not is had."""
@@ -126,11 +127,11 @@ class Titles:
             signal_play(context, moment, 0.0)
         tastes, titles = context.state.tastes, context.state.title_tastes
         tastes.dirty[moment.slot] = 1
-        if end_play(
+        end_play(
             tastes.records, moment.slot, titles.records, titles.dirty, self.known, title, moment.ts,
             moment.flag == 1, moment.b, moment.c,
-        ):  # fmt: skip
-            self.rank(moment)
+        )  # fmt: skip
+        self.rank(moment)
 
     def note_search(self, moment: Moment) -> None:
         """A search moves the page at once."""
@@ -170,16 +171,23 @@ class Titles:
         tastes.dirty[moment.slot] = 1
         if length == 0:
             return
-        record = tastes.records[moment.slot]
         names = state.titles.names
-        ids = [names[slot - 1] for slot in record["top_titles"].tolist()[: abs(length)]]
+        version, plain, kids, *slots = self._bench.told.tolist()
+        ids = [names[slot - 1] for slot in slots[: abs(length)]]
         reasons = []
         for name, feature, part in zip(ids, self._features.tolist(), self._parts.tolist(), strict=False):
             if feature >= 0:
-                reasons.append(
-                    {"title_id": name, "feature": REASON_NAMES[feature], "contribution": round(part, 4)}
-                )
-        self._emit(moment, ids, reasons, PLAIN_MODEL if record["plain"] else MODEL, length < 0)
+                reasons.append({"title_id": name, "feature": REASON_NAMES[feature], "contribution": part})
+        share, fresh = self.context.settings.explore_share, int(self.known.n[N_FRESH])
+        if length < 0:
+            propensity = share / max(fresh, 1)  # 0: the lists were made anew since the session began
+        elif fresh and not plain and not kids:
+            propensity = 1.0 - share
+        else:
+            propensity = 1.0
+        scores = self._bench.told_scores.tolist()[: len(ids)]
+        model = PLAIN_MODEL if plain else MODEL
+        self._emit(moment, version, ids, scores, reasons, model, length < 0, propensity)
 
     def _room(self) -> Bench:
         """Memory for scoring among as many titles as there are."""
@@ -189,22 +197,20 @@ class Titles:
         return self._bench
 
     def _emit(
-        self, moment: Moment, ids: list[Any], reasons: list[dict[str, Any]], model: str, explores: bool
+        self,
+        moment: Moment,
+        version: int,
+        ids: list[Any],
+        scores: list[float],
+        reasons: list[dict[str, Any]],
+        model: str,
+        explores: bool = False,
+        propensity: float = 1.0,
     ) -> None:
-        record = self.context.state.tastes.records[moment.slot]
-        record["title_version"] += 1
-        share, fresh = self.context.settings.explore_share, int(self.known.n[N_FRESH])
-        if explores:
-            propensity = share / max(fresh, 1)  # 0: the lists were made anew since the session began
-        elif model == MODEL and fresh and not record["kids"]:
-            propensity = 1.0 - share
-        else:
-            propensity = 1.0
-        scores = [round(score, 4) for score in record["top_scores"].tolist()[: len(ids)]]
         self.context.decide(
             topics.HOMEPAGE_RANKINGS,
             moment,
-            version=int(record["title_version"]),
+            version=version,
             model=model,
             model_version=int(self.known.n[N_LEARNED]),
             explore=explores,
@@ -242,7 +248,9 @@ class Titles:
             return
         record["top_titles"], record["top_scores"] = page, 0.0
         state.tastes.dirty[moment.slot] = 1
-        self._emit(moment, [self.context.title(t) for t in chosen], [], FALLBACK_MODEL, False)
+        record["title_version"] += 1
+        ids, scores = [self.context.title(t) for t in chosen], [0.0] * len(chosen)
+        self._emit(moment, int(record["title_version"]), ids, scores, [], FALLBACK_MODEL)
 
     # --- other partitions ----------------------------------------------------------------------------------
 
