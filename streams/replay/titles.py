@@ -4,8 +4,9 @@ What keeps it honest:
 
 1. A ranking counts for a play only if the event that caused it stands *before the play's first event* (the
    impression that showed the title, or else the start of the play) in the log.
-2. Only a title that the profile has not had (played, however badly, or rated) is asked for; the simple counts
-   rank the whole catalog without what the profile has had, at the same moments.
+2. Only a title that the profile has not had (played, however badly, or rated) is asked for, among those it has
+   not had: the simple counts rank the whole catalog without these, and in a ranking they are passed over (what is
+   to be continued leads a page, and is never asked for). Both at the same moments.
 3. They know a quality play from the event on that made it one, as the engine does, and the half-life of
    popularity is the best in hindsight.
 4. The first tenth of the log is not scored.
@@ -153,8 +154,7 @@ class TitleJudge:
                 offsets, rankings = self._rankings.get(profile, ([], []))
                 before = bisect_left(offsets, offset)
                 without += before == 0
-                page = rankings[before - 1] if before else ()
-                ours.add(page.index(names[title]) + 1 if names[title] in page else AT + 1)
+                ours.add(self._place(rankings[before - 1] if before else (), names[title], mine))
                 counts.rank(profile, title, ts, mine)
         rankings_n = sum(len(offsets) for offsets, _ in self._rankings.values())
         return {
@@ -163,6 +163,16 @@ class TitleJudge:
             "decisions": rankings_n,
             "baselines": counts.quality(),
         }
+
+    def _place(self, page: tuple[str, ...], title: str, had: NDArray[np.bool_]) -> int:
+        """At which place of the page, from 1, among what the profile has not had; ``AT + 1``: at none."""
+        place = 1
+        for shown in page:
+            if shown == title:
+                return place
+            number = self._titles.get(shown)
+            place += number is None or not had[number]
+        return AT + 1
 
 
 class _SimpleCounts:

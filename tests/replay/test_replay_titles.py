@@ -91,6 +91,16 @@ def test_what_was_had_is_not_asked_for_again() -> None:
     assert log.judge.report()["n"] == before + 1
 
 
+def test_what_was_had_is_passed_over_in_a_page_as_the_simple_counts_pass_it_over() -> None:
+    log = warmed()
+    log.play("p", "t1", good=False)
+    before = log.add(Rating, "p", title_id="t2", value=-1)
+    log.rank("p", before, "t1", "t2", "t7", "t8")  # t1 is to be continued
+    log.play("p", "t8")
+    report = log.judge.report()
+    assert report["ndcg_at_10"] * report["n"] == pytest.approx(1 / math.log2(3)), "the second of the new ones"
+
+
 def test_the_simple_counts_know_what_was_played_before_and_not_more() -> None:
     log = Log()
     for n in range(10):
