@@ -72,7 +72,7 @@ class PartitionEngine:
         self.owners = Owners(partition, settings, self._outgoing.put, self._outgoing.add_dead_letter)
         shared = shared or Shared(settings)
         self.surfaces = Surfaces(settings, self.state, self._outgoing, self.stats, shared, partition)
-        self._noted = new_noted(self.surfaces.listening)
+        self._noted = new_noted(self.surfaces.kinds)
         self._scratch = new_scratch()
         self._parameters = parameters_from(settings)
         self._places = Places()

@@ -69,18 +69,10 @@ def count_shown(c: Fields, row: int, place: int, explored: int) -> None:
 
 @compiled
 def count_all_shown(counts: Array, shown: Array) -> None:
-    """Rows came into view, in this order: ``shown[n]`` as :func:`packed`."""
+    """Rows came into view, in this order: records of ``profiles.moments.MOMENT``."""
     for i in range(shown.shape[0]):
-        count_shown(counts[0], (shown[i] >> 1) & 63, shown[i] >> 7, shown[i] & 1)
-
-
-def packed(row: int, place: int, explored: int) -> int:
-    """An impression as one number.
-
-    >>> packed(31, 4, 1) >> 7, packed(31, 4, 1) >> 1 & 63, packed(31, 4, 1) & 1
-    (4, 31, 1)
-    """
-    return place << 7 | row << 1 | explored
+        if shown[i].row >= 0 and shown[i].position >= 0:
+            count_shown(counts[0], shown[i].row, shown[i].position, shown[i].flag)
 
 
 @compiled

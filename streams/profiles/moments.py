@@ -8,8 +8,9 @@ some events ahead, by how many depends on how records were batched.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -99,10 +100,12 @@ class Moment(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """Moments on their way to the surfaces; ``n[0]`` counts them, ``n[1]`` is 0 when nobody listens."""
+    """Moments on their way to the surfaces; ``n[0]`` counts them, ``wanted[kind]`` is 1 when somebody reacts to that
+    kind."""
 
     moments: Array
     n: Array
+    wanted: Array
 
 
 CAPACITY = 8_192
@@ -111,16 +114,18 @@ ROOM = 8
 """One event, or one visit, notes at most this many."""
 
 
-def new_noted(listening: bool) -> Noted:
-    """Room for the loop's moments."""
-    return Noted(np.zeros(CAPACITY, MOMENT), np.array([0, int(listening)], np.int64))
+def new_noted(kinds: Iterable[int]) -> Noted:
+    """Room for the loop's moments of these kinds."""
+    wanted = np.zeros(len(MomentKind), np.int64)
+    wanted[list(kinds)] = 1
+    return Noted(np.zeros(CAPACITY, MOMENT), np.zeros(1, np.int64), wanted)
 
 
-def take(noted: Noted) -> list[Any]:
-    """The moments noted so far as plain tuples (fields of ``Moment``), and room for more."""
+def take(noted: Noted) -> Array:
+    """The moments noted so far (records of ``MOMENT``, to be used before the next is noted), and room for more."""
     n = int(noted.n[0])
     noted.n[0] = 0
-    return list(noted.moments[:n].tolist())
+    return noted.moments[:n]
 
 
 @compiled
@@ -137,8 +142,7 @@ def note(
     a: float,
 ) -> Fields:
     """Note a moment and return its record, for what few kinds have beside; the caller has made sure of room."""
-    at = noted.n[0] if noted.n[1] else 0
-    moment = noted.moments[at]
+    moment = noted.moments[noted.n[0]]
     moment.kind = kind
     moment.flag = 0
     moment.band = 0
@@ -153,5 +157,5 @@ def note(
     moment.a = a
     moment.b = 0.0
     moment.c = 0.0
-    noted.n[0] += noted.n[1]
+    noted.n[0] += noted.wanted[kind]
     return moment

@@ -32,7 +32,7 @@ from streams.profiles.parameters import Array
 from streams.surfaces.artwork_places import ArtworkPlaces, image_hash
 from streams.surfaces.artwork_views import ArtworkViews
 from streams.surfaces.bandit_weights import BanditWeights
-from streams.surfaces.surface import Reaction, SurfaceContext
+from streams.surfaces.surface import Reaction, RunReaction, SurfaceContext
 
 DRAWS = 0xA27
 """Added to the seed, so that images are drawn apart from rows."""
@@ -86,10 +86,12 @@ class Artwork:
             int(MomentKind.RATED): self.change_ranking,
             int(MomentKind.QUALITY): self.note_outcome,
             int(MomentKind.OVER): self.note_outcome,
-            int(MomentKind.SHOWN): self.views.note_views,
             int(MomentKind.STARTED): self.views.note_start,
             int(MomentKind.SETTINGS): self.change_settings,
         }
+
+    def runs(self) -> Mapping[int, RunReaction]:
+        return {int(MomentKind.SHOWN): self.views.note_views}
 
     # --- choosing ------------------------------------------------------------------------------------------
 

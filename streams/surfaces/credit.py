@@ -24,7 +24,6 @@ from streams.decisions.credit import (
     CREDIT,
     count_all_shown,
     count_played,
-    packed,
     place_lift,
     row_lift,
     trailer_lift,
@@ -35,14 +34,13 @@ from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import TRAILER_OFFERS
 from streams.surfaces.policies import LIVE, UNIFORM
-from streams.surfaces.surface import Reaction, SurfaceContext
+from streams.surfaces.surface import Reaction, RunReaction, SurfaceContext
 
 PARTS = ("row", "position", "artwork", "trailer", "organic")
 """To whom a play is owed, in the order of the shares."""
 ARTWORK = "artwork"
 IMAGE_PRIOR_VIEWS = 200.0
 """Views that an image needs for its own rate to weigh as much as the title's."""
-SHOWN_AT_ONCE = 4_096
 OFFER_COUNTED, VIEW_COUNTED, PLAY_COUNTED = 1, 2, 4
 """Bits of ``credit_offers``, for each place of an offer."""
 
@@ -55,31 +53,22 @@ class Credit:
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
         self.counts: Array = np.zeros(1, CREDIT)
-        self._shown: list[int] = []
-        """Impressions since they were counted last: they matter when a play is split, and by the hundred they
-        are counted for a tenth of the time."""
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
-            int(MomentKind.SHOWN): self.note_shown,
             int(MomentKind.SCORED): self.note_offers,
             int(MomentKind.TRAILER): self.note_offers,
             int(MomentKind.QUALITY): self.split_play,
         }
 
+    def runs(self) -> Mapping[int, RunReaction]:
+        return {int(MomentKind.SHOWN): self.note_shown}
+
     # --- counting ------------------------------------------------------------------------------------------
 
-    def note_shown(self, moment: Moment) -> None:
-        """A row came into view."""
-        if moment.row >= 0 and moment.position >= 0:
-            self._shown.append(packed(moment.row, moment.position, moment.flag))
-            if len(self._shown) >= SHOWN_AT_ONCE:
-                self._count()
-
-    def _count(self) -> None:
-        if self._shown:
-            count_all_shown(self.counts, np.array(self._shown, np.int64))
-            self._shown.clear()
+    def note_shown(self, run: Array) -> None:
+        """Rows came into view."""
+        count_all_shown(self.counts, run)
 
     def note_offers(self, moment: Moment) -> None:
         """A trailer may have been offered, or viewed, just now: count each once."""
@@ -112,7 +101,6 @@ class Credit:
 
     def split_play(self, moment: Moment) -> None:
         """A quality play: to whom is it owed?"""
-        self._count()
         lifts = np.array([*self._page_lifts(moment), self._image_lift(moment), self._trailer_lift(moment)])
         shares = split(lifts)
         credits = self.context.stats.credits
@@ -210,7 +198,6 @@ class Credit:
         """Nothing waits."""
 
     def dump(self) -> bytes:
-        self._count()
         return self.counts.tobytes()
 
     def load(self, dumped: bytes) -> None:

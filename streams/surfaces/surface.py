@@ -21,6 +21,7 @@ import orjson
 
 from streams.emit.outgoing import Outgoing, Stretch
 from streams.profiles.moments import Moment
+from streams.profiles.parameters import Array
 from streams.settings import Settings
 from streams.state.partition_state import PartitionState
 from streams.state.shared import Shared
@@ -29,6 +30,7 @@ from streams.stats import EngineStats
 from streams.surfaces.policies import Policies
 
 Reaction = Callable[[Moment], None]
+RunReaction = Callable[[Array], None]
 
 
 class Surface(Protocol):
@@ -40,6 +42,11 @@ class Surface(Protocol):
     def reactions(self) -> Mapping[int, Reaction]:
         """What to call for each kind of moment. A reaction may raise: the fault is counted, ``fall_back`` is
         called instead, and everything else goes on."""
+
+    def runs(self) -> Mapping[int, RunReaction]:
+        """What to call for kinds of which many come in a row: with as many records (``MOMENT``) as came, one after
+        the other, of one kind. Surfaces then react to a run one after the other, so what one does with it must be
+        nothing to the others, and the same however a run is cut."""
 
     def fall_back(self, moment: Moment) -> None:
         """Do what is sane without a model."""

@@ -14,7 +14,6 @@ from streams import topics
 from streams.engine import TopicWrites
 from streams.events import schema
 from streams.pipeline import PartitionEngine, create_engine
-from streams.profiles.moments import Moment
 from streams.settings import DAY_MS, HOUR_MS, Settings
 from streams.state.catalog import Catalog
 from streams.surfaces.running import SURFACES
@@ -175,12 +174,14 @@ def test_a_surface_that_raises_stops_no_other(config: Settings, name: str) -> No
     records = Journeys(25).records(600)
     engine = create_engine(0, config, catalog(config))
 
-    def raises(moment: Moment) -> None:
+    def raises(moment: object) -> None:
         raise FloatingPointError("no more numbers")
 
     broken = engine.surfaces.surfaces[name]
     for reactions in engine.surfaces.reactions:
         reactions[:] = [(s, raises if s is broken else react) for s, react in reactions]
+    for runs in engine.surfaces.runs:
+        runs[:] = [(s, raises if s is broken else react) for s, react in runs]
     for batch in batches(records, 60):
         engine.apply(batch, LATER_MS)
     assert set(engine.stats.faults) == {name} and engine.stats.faults[name] > 0

@@ -14,7 +14,7 @@ from streams.decisions.churn import band_of
 from streams.decisions.trailers import VIEW_REWARD
 from streams.errors import ConfigurationError
 from streams.pipeline import NO_EVENTS, create_engine
-from streams.profiles.moments import Moment, MomentKind
+from streams.profiles.moments import MOMENT, Moment, MomentKind
 from streams.settings import DAY_MS, Settings
 from streams.surfaces import running
 from streams.surfaces.trailer_outcomes import WEEK_MS
@@ -99,7 +99,7 @@ def test_what_counts_as_rising(probability: float, before: float, answered: bool
         probability, before, 0.0,
     )  # fmt: skip
     partition.drain()
-    partition.engine.surfaces.follow([scored], NO_EVENTS)
+    partition.engine.surfaces.follow(np.array([scored], MOMENT), NO_EVENTS)
     assert len(offers(partition)) == answered
 
 
