@@ -111,13 +111,17 @@ class Store:
 
     def _grow(self) -> None:
         capacity = int(len(self.records) * GROWTH)
-        records = np.zeros(capacity, self.records.dtype)
-        records[: len(self.records)] = self.records
-        dirty = np.zeros(capacity, np.uint8)
-        dirty[: len(self.dirty)] = self.dirty
-        self.records, self.dirty = records, dirty
+        self.records, self.dirty = _enlarged(self.records, capacity), _enlarged(self.dirty, capacity)
         for companion in self.companions:
             companion.grow(capacity)
+
+
+def _enlarged(records: Array, capacity: int) -> Array:
+    """A copy with room for ``capacity`` records, new ones zeroed. As bytes: numpy copies records field by field, which
+    takes up to ten times as long."""
+    grown = np.zeros(capacity, records.dtype)
+    grown.view(np.uint8)[: records.nbytes] = records.view(np.uint8)
+    return grown
 
 
 class Companion:
@@ -136,11 +140,7 @@ class Companion:
 
     def grow(self, capacity: int) -> None:
         """The store has grown."""
-        records = np.zeros(capacity, self.records.dtype)
-        records[: len(self.records)] = self.records
-        dirty = np.zeros(capacity, np.uint8)
-        dirty[: len(self.dirty)] = self.dirty
-        self.records, self.dirty = records, dirty
+        self.records, self.dirty = _enlarged(self.records, capacity), _enlarged(self.dirty, capacity)
 
     def take_dirty(self) -> Array:
         """Slots whose record changed since the last call."""
