@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
-from streams.decisions.artwork import choose
+from streams.decisions.artwork import CHILD, PERSONAL, PLAIN, choose
 from streams.decisions.artwork_choices import find_due, make_room
 from streams.decisions.artwork_outcomes import resolve_view
 from streams.decisions.ordering import chance
@@ -23,6 +23,7 @@ MADE = np.dtype(
         ("before", "u4"),  # hash of the image that stood for the title before, 0 is none
         ("gone", "i4"),  # 1 + title whose choice had to go, 0 is none
         ("resolved", "u1"),  # 1: ... while a view of it waited, whose outcome is in ``resolved``
+        ("whom", "u1"),  # for whom it was made
     ],
     align=True,
 )
@@ -42,8 +43,7 @@ def choose_due(
     live: int,
     shadow: int,
     share: float,
-    whom: int,
-    key: int,
+    keys: Array,
     seed: int,
     due: Array,
     made: Array,
@@ -55,6 +55,7 @@ def choose_due(
     (the sum is told with a delay).
     """
     p = tastes[slot]
+    whom = PLAIN if p.plain else CHILD if p.kids else PERSONAL
     n = find_due(tastes, slot, title_tastes, arts, ts, among, due)
     views, plays = np.empty(ARTWORKS, np.float32), np.empty(ARTWORKS, np.float32)
     for k in range(n):
@@ -83,7 +84,7 @@ def choose_due(
             else:
                 views[a] = t.art_views[a]
                 plays[a] = t.art_plays[a]
-        draw = chance(key, p.art_draws, seed)
+        draw = chance(keys[slot], p.art_draws, seed)
         p.art_draws += 1
         p.art_whom = 1 + whom
         place = choose(
@@ -91,6 +92,7 @@ def choose_due(
             draw,
         )  # fmt: skip
         out.title = title
+        out.whom = whom
         out.explores = 1 if place < 0 else 0
         out.place = place if place >= 0 else -1 - place
         out.propensity = p.art_propensity[e]

@@ -59,6 +59,10 @@ class Outgoing:
         self._state = state
         self._stats = stats
         self._row_names = emit.row_names([])
+        self._moment: Moment | None = None
+        """The cause of the decision that was added last, with its stamp and how records tell it."""
+        self._stamp: Array | None = None
+        self._moments_cause: emit.Cause = {}
 
     def take(self) -> Writes:
         """Hand the writes over and begin anew."""
@@ -139,13 +143,19 @@ class Outgoing:
         self, topic: str, key: str, record: dict[str, Any], moment: Moment, stretch: Stretch
     ) -> None:
         """One decision of a surface; ``record`` lacks what every decision carries of its cause."""
-        if moment.event >= 0:
-            event_id = stretch.events[moment.event].event_id
-            stamps = self.writes.stamps.setdefault(topic, [])
-            stamps.append(stretch.columns.stamp[moment.event : moment.event + 1])
-        else:
-            event_id = f"tick-{self._partition}-{moment.ts}"
-        record["cause"] = emit.cause(event_id, topics.INPUTS[moment.topic], self._partition, moment.offset)
+        if moment is not self._moment:  # many decisions may have one cause
+            self._moment, self._stamp = moment, None
+            if moment.event >= 0:
+                event_id = stretch.events[moment.event].event_id
+                self._stamp = stretch.columns.stamp[moment.event : moment.event + 1]
+            else:
+                event_id = f"tick-{self._partition}-{moment.ts}"
+            self._moments_cause = emit.cause(
+                event_id, topics.INPUTS[moment.topic], self._partition, moment.offset
+            )
+        if self._stamp is not None:
+            self.writes.stamps.setdefault(topic, []).append(self._stamp)
+        record["cause"] = self._moments_cause
         writes = self.to(topic)
         writes.keys.append(key.encode())
         writes.values.append(orjson.dumps(record))

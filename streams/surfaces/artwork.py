@@ -36,6 +36,7 @@ from streams.surfaces.surface import Reaction, RunReaction, SurfaceContext
 
 DRAWS = 0xA27
 """Added to the seed, so that images are drawn apart from rows."""
+OVER = int(MomentKind.OVER)
 MODEL, PLAIN_MODEL, FALLBACK_MODEL = "artwork", "popular", "fallback"
 
 
@@ -50,7 +51,9 @@ def choice_key(profile: str, title: str) -> str:
 
 
 def _encoded(text: str) -> str:
-    return text.replace("%", "%25").replace("|", "%7C")
+    if "%" in text or "|" in text:
+        return text.replace("%", "%25").replace("|", "%7C")
+    return text
 
 
 def whom(record: Any) -> int:
@@ -108,34 +111,34 @@ class Artwork:
         self._review(moment, CHOOSE_WITHIN)
 
     def note_outcome(self, moment: Moment) -> None:
-        """A playback became a quality play, or ended: the ranking may have changed with it."""
+        """A playback became a quality play, or ended: then the ranking may have changed with it."""
         self.views.note_outcome(moment)
-        self._review(moment, CHOOSE_WITHIN)
+        if moment.kind == OVER:
+            self._review(moment, CHOOSE_WITHIN)
 
     def _review(self, moment: Moment, among: int) -> None:
         state, slot, settings = self.context.state, moment.slot, self.context.settings
         self.places.follow_catalog()
         live, other = self.context.policies.roles[self.name]
-        page = whom(state.tastes.records[slot])
         made = choose_due(
             state.tastes.records, slot, state.title_tastes.records, state.title_tastes.dirty, self.art,
             self.places.shared, moment.ts, among, POLICIES.index(live), POLICIES.index(other) if other else -1,
-            settings.artwork_uniform, page, state.profiles.records["key_hash"][slot], settings.seed + DRAWS,
+            settings.artwork_uniform, state.profiles.records["key_hash"], settings.seed + DRAWS,
             self._due, self._made, self.views.resolved,
         )  # fmt: skip
         if not made:
             return
         state.tastes.dirty[slot] = 1
-        version = int(state.tastes.records["art_version"][slot])
+        version, page = int(state.tastes.records["art_version"][slot]), self._made["whom"][0]
         model, learned = PLAIN_MODEL if page == PLAIN else MODEL, int(self.art["learned"][0])
         chosen = self._made[:made].tolist()
-        for k, (_, _, _, _, _, gone, resolved) in enumerate(chosen):
+        changes = []
+        for k, (_, _, _, _, _, gone, resolved, _) in enumerate(chosen):
             if resolved:
                 self.views.tell(moment.ts, k, k + 1)
             if gone:
                 self._withdraw(slot, gone - 1)
-        changes = []
-        for title, place, explores, propensity, before, _, _ in chosen:
+        for title, place, explores, propensity, before, _, _, _ in chosen:
             artwork = self.places.ids(title)[place]
             previous = self.places.id_of(title, before) if before else None
             if artwork != previous:

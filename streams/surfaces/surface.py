@@ -158,7 +158,8 @@ class SurfaceContext:
         """Emit a decision about the moment's profile to ``topic``, caused by the moment. ``fields`` are the
         topic's own; ``key`` is the record's, by default the profile's id."""
         assert self.stretch is not None
-        profile = self.profile(moment.slot)
+        slot = moment.slot
+        profile = self.state.profiles.names[slot] or ""
         record: dict[str, Any] = {
             "profile_id": profile,
             "ts": moment.ts,
@@ -170,9 +171,9 @@ class SurfaceContext:
         }
         if experiment is not None:
             record["experiment"] = experiment
-        if self.state.tastes.records["plain"][moment.slot]:
+        if self.state.tastes.records["plain"][slot]:
             record["profiled"] = False
-        record.update(fields)
+        record |= fields
         self._outgoing.add_decision(topic, profile if key is None else key, record, moment, self.stretch)
 
     def tombstone(self, topic: str, key: str) -> None:
