@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from models.compiled import compiled
-from models.credit import position_effects
+from models.credit import calibrated, position_effects, shapley_shares
 from streams.decisions.ordering import EXPLORE_AT
 from streams.profiles.layout import MAX_POSITIONS, MAX_ROWS
-from streams.profiles.parameters import Array, Fields
+from streams.profiles.parameters import Array, Fields, Floats
+from streams.profiles.taste import ART_CHOICES, ARTWORKS, TRAILER_OFFERS
 
 CREDIT = np.dtype(
     [
@@ -43,6 +44,10 @@ EFFECT_PRIOR = 5.0
 RATE_PRIOR = 100.0
 """Impressions that a rate of its own needs to weigh as much as the one it is shrunk to."""
 OFFER_PRIOR = 10.0
+IMAGE_PRIOR_VIEWS = 200.0
+"""Views that an image needs for its own rate to weigh as much as the title's."""
+OFFER_COUNTED, VIEW_COUNTED, PLAY_COUNTED = 1, 2, 4
+"""Bits of ``credit_offers``, for each place of an offer."""
 USUAL_RATE = 0.1
 FEW_SEEN = 200.0
 """Impressions without which nothing is said of places."""
@@ -146,3 +151,77 @@ def trailer_lift(c: Fields) -> float:
     ignored = (c.offer_plays[0] + 1.0) / (c.offers[0] + OFFER_PRIOR)
     viewed = (c.offer_plays[1] + ignored * OFFER_PRIOR) / (c.offers[1] + OFFER_PRIOR)
     return float(viewed / ignored)
+
+
+@compiled
+def image_lift(c: Fields, p: Fields, t: Fields, title: int, measured: float) -> float:
+    """The image that the profile was shown of the title, against any of the title's images; ``measured`` is what
+    choosing images was measured to be worth over chance (0: not known), which calibrates it."""
+    image, images, views, plays = 0, 0, 0.0, 0.0
+    for e in range(ART_CHOICES - 1, -1, -1):
+        if p.art_title[e] == title + 1:
+            image = p.art_image[e]
+    for a in range(ARTWORKS):
+        if t.art_id[a] != 0:
+            images += 1
+            views += t.art_views[a]
+            plays += t.art_plays[a]
+    if image == 0 or images < 2 or plays <= 0.0 or views < IMAGE_PRIOR_VIEWS:
+        return 1.0
+    rate, own, total = plays / views, 0.0, 0.0
+    for a in range(ARTWORKS):
+        if t.art_id[a] != 0:
+            here = (t.art_plays[a] + rate * IMAGE_PRIOR_VIEWS) / (t.art_views[a] + IMAGE_PRIOR_VIEWS)
+            total += here
+            if t.art_id[a] == image:
+                own = here
+    if own <= 0.0:
+        return 1.0
+    lift = own * images / total
+    c.image_plays += 1.0
+    c.image_left += 1.0 / max(1.0, lift)
+    if measured <= 0.0:
+        return lift
+    return float(calibrated(lift, measured, c.image_plays / c.image_left))
+
+
+@compiled
+def split_play(
+    counts: Array,
+    tastes: Array,
+    dirty: Array,
+    slot: int,
+    titles: Array,
+    title: int,
+    row: int,
+    place: int,
+    explored: int,
+    predicted: float,
+    places: int,
+    measured: float,
+    lifts: Floats,
+    shares: Floats,
+) -> None:
+    """A quality play of ``title``, led to by ``row`` at ``place`` (-1: by none): fill ``lifts`` (row, place, image,
+    trailer) and ``shares`` (those, and what is organic), and count the play."""
+    c, p = counts[0], tastes[slot]
+    lifts[:] = 1.0
+    if place >= 0 and 0 <= row < MAX_ROWS:
+        if predicted > 0.0:
+            lifts[0] = row_lift(c, place, predicted)
+        lifts[1] = place_lift(c, place, places)
+        count_played(c, row, place, explored)
+    if place >= 0 and title >= 0:
+        lifts[2] = image_lift(c, p, titles[title], title, measured)
+    for k in range(TRAILER_OFFERS):
+        noted = int(p.credit_offers[k])
+        mine = p.trailer_title[k] == title + 1 and p.trailer_state[k] != 0
+        if noted & OFFER_COUNTED and mine:
+            viewed = 1 if noted & VIEW_COUNTED else 0
+            if viewed:
+                lifts[3] = trailer_lift(c)
+            if not noted & PLAY_COUNTED:
+                p.credit_offers[k] = noted | PLAY_COUNTED
+                dirty[slot] = 1
+                c.offer_plays[viewed] += 1.0
+    shapley_shares(lifts, shares)

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.compiled import compiled
 from streams.decisions.churn import linear_probability
-from streams.decisions.demand import PERSONAL_FROM, demand_scores, demand_terms
+from streams.decisions.demand import POPULARITY, ROW_LIFT, demand_scores, demand_terms
 from streams.decisions.ordering import arrange, movable, page_gain, propensity, sort_rows
 from streams.decisions.rows import (
     base_rate,
@@ -119,12 +119,11 @@ def decide_rows(
         for row in range(n):
             chance = min(1.0 - 1e-6, max(1e-6, scratch.answer[row]))
             scratch.quality[row] = np.log(chance / (1.0 - chance))
-    demand_terms(p, partition, n, scratch.quality, scratch.terms)
-    if p.plain:  # a page without personal data: what everybody plays remains
-        for row in range(n):
-            for t in range(PERSONAL_FROM, DEMAND_TERMS):
-                scratch.terms[row, t] = 0.0
+    demand_terms(p, partition, n, scratch.quality, scratch.ask, ts, scratch.terms)
     demand_scores(partition, n, scratch.terms, scratch.scores)
+    if p.plain:  # a page without personal data: what everybody plays, and plays more than its place earns
+        for row in range(n):
+            scratch.scores[row] = scratch.terms[row, POPULARITY] + scratch.terms[row, ROW_LIFT]
     for row in range(p.ordered, n):  # rows that came since stand last
         p.order[row] = row
     before = np.int64(p.shown_n)
@@ -177,11 +176,11 @@ def decide_rows(
         out.order[k] = row
         out.scores[k] = round(scratch.scores[row] * 1e4) / 1e4
         p.shown[k] = row
-    explain_rows(partition, pages, scratch, out)
+    explain_rows(partition, pages, p.plain, scratch, out)
 
 
 @compiled
-def explain_rows(partition: Fields, pages: Pages, scratch: Scratch, out: Fields) -> None:
+def explain_rows(partition: Fields, pages: Pages, plain: int, scratch: Scratch, out: Fields) -> None:
     """For the three rows that moved most: the term of its score that sets it apart most from the mean of
     the page."""
     for reason in range(3):
@@ -213,7 +212,10 @@ def explain_rows(partition: Fields, pages: Pages, scratch: Scratch, out: Fields)
             mean = 0.0
             for q in range(pages.n):
                 mean += scratch.terms[q, t] / pages.n
-            part = partition.demand_weight[t] * (scratch.terms[row, t] - mean)
+            weight = partition.demand_weight[t]
+            if plain:
+                weight = 1.0 if t == POPULARITY or t == ROW_LIFT else 0.0
+            part = weight * (scratch.terms[row, t] - mean)
             if abs(part) > abs(strongest):
                 strongest = part
                 out.reason_feature[reason] = t

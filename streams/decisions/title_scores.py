@@ -51,7 +51,7 @@ CO_PRIOR = 2.0
 """Encounters expected and seen that every lift begins with."""
 NOW_PRIOR = 20.0
 TASTE_PRIOR = 3.0
-NEW_DAYS = 14.0
+NEW_DAYS, OLD_DAYS = 14.0, 280.0
 SEARCH_HALF_LIFE_MS = 6.0 * HOUR_MS
 OPENED, FOUND, FOUND_TAG = 1.0, 0.8, 0.7
 """How strong a search is for the result that was opened, for one that was shown, for a title of a tag that the
@@ -131,6 +131,10 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
     for g in range(known.n[N_TAGS]):
         all_tags += known.tag_plays[g] + 0.5
     usual_tag = all_tags / max(1.0, float(known.n[N_TAGS]))
+    idle = np.log(NOW_PRIOR / (totals[PLAYS_HOUR] + NOW_PRIOR))  # of a title that nobody plays just now
+    known_taste = False
+    for k in range(p.title_vector.shape[0]):
+        known_taste = known_taste or (personal and p.title_vector[k] != 0.0)
     for c in range(n):
         slot = bench.slots[c]
         title = titles[slot]
@@ -156,8 +160,10 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
         lately = (lately + day * title.day / (totals[DAY_TOTAL] + 1.0) + slow / (totals[SLOW] + 1.0)) / 4.0
         terms[POPULARITY] = log_share
         terms[TREND] = np.log(RECENT_SHARE * lately + (1.0 - RECENT_SHARE) * share) - log_share
-        now = (hour * title.plays_hour + NOW_PRIOR * share) / (totals[PLAYS_HOUR] + NOW_PRIOR)
-        terms[WATCHED_NOW] = np.log(now) - log_share
+        terms[WATCHED_NOW] = idle
+        if title.plays_hour > 0:
+            now = (hour * title.plays_hour + NOW_PRIOR * share) / (totals[PLAYS_HOUR] + NOW_PRIOR)
+            terms[WATCHED_NOW] = np.log(now) - log_share
         terms[APPEAL] = np.log((slow + 2.0) / (plays + 4.0))
         terms[CO_WATCH] = np.log(lift(bench.together[c], company * share, CO_PRIOR)) if company > 0 else 0.0
         terms[AFTER_PLAY] = 0.0
@@ -165,10 +171,11 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
             played = (plays + COUNT_PRIOR) / all_plays
             terms[AFTER_PLAY] = np.log(lift(bench.after[c], succession * played, CO_PRIOR))
         terms[TAGS] = taste / tags if tags > 0 else 0.0
-        terms[FACTORS] = product(p.title_vector, title.vector) if personal else 0.0
+        terms[FACTORS] = product(p.title_vector, title.vector) if known_taste else 0.0
         terms[SEARCH] = _search_of(p, title, slot, left)
         age = float(ts) / DAY - title.released
-        terms[NEW] = np.exp(-max(0.0, age) / NEW_DAYS) if title.released > 0 else 0.0
+        recent = title.released > 0 and age < OLD_DAYS
+        terms[NEW] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
         score = 0.0
         for t in range(TERMS):
             score += known.weights[t] * terms[t]

@@ -70,6 +70,11 @@ def _search(e: schema.Search) -> Numbers:
     return (kinds.SEARCH, e.clicked_title_id, None, 0, 0, float(found), 0.0, e.clicked_title_id is not None)
 
 
+def _impression(e: schema.Impression) -> Numbers:
+    ours = e.decision_version is not None
+    return (kinds.IMPRESSION, None, e.row_id, e.row_position, 0, 0.0, 0.0, ours)
+
+
 def _settings(e: schema.ProfileSettings) -> Numbers:
     age = NO_NUMBER if e.max_age is None else float(e.max_age)
     return (kinds.PROFILE_SETTINGS, None, None, 0, 0, age, float(_choice(e.kids)), _choice(e.profiled) + 1)
@@ -83,7 +88,7 @@ def _choice(said: bool | None) -> int:
 _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
     schema.SessionStart: _plain(kinds.SESSION_START),
     schema.SessionEnd: _plain(kinds.SESSION_END),
-    schema.Impression: lambda e: (kinds.IMPRESSION, None, e.row_id, e.row_position, 0, 0.0, 0.0, 0),
+    schema.Impression: _impression,
     schema.Click: lambda e: (kinds.CLICK, e.title_id, e.row_id, e.row_position or 0, 0, 0.0, 0.0, 0),
     schema.PlaybackStart: _start,
     schema.PlaybackProgress: _played(kinds.PLAYBACK_PROGRESS),

@@ -45,7 +45,11 @@ OUTCOME_SCALE = 64
 OTHER_ROW = MAX_ROWS - 1
 """Stands for every row that the catalog does not know: it teaches the quality model, and is never
 ordered."""
-DEMAND_TERMS = 8
+DAYPARTS = 8
+"""Parts of the day (UTC), three hours each."""
+DEVICE_TYPES = 7
+"""As in ``events.kinds.DEVICES``."""
+DEMAND_TERMS = 12
 """Terms of the demand model (``decisions.demand``)."""
 FEATURE_SCALE = 1024.0
 """Waiting feature vectors are kept as int16 in units of 1/1024: +-32 at a precision of 0.001."""
@@ -174,6 +178,7 @@ PROFILE = np.dtype(
         ("order", "i1", (MAX_ROWS,)),  # by score, with hysteresis
         ("shown", "i1", (MAX_ROWS,)),  # as emitted
         ("shown_n", "u1"),
+        ("own_page", "u1"),  # the rows that came into view last were those of a decision of ours
         ("shown_plain", "u1"),  # that page used nothing personal
         ("churn_version", "u4"),
         ("churn_p", "f4"),
@@ -227,6 +232,8 @@ PARTITION = np.dtype(
         # demand: quality plays by row
         ("share", "f8", (MAX_ROWS,)),  # half-life 30 days
         ("recent", "f8", (MAX_ROWS,)),  # one day
+        ("by_daypart", "f4", (DAYPARTS, MAX_ROWS)),  # 30 days
+        ("by_device", "f4", (DEVICE_TYPES, MAX_ROWS)),
         (
             "after_quality",
             "f4",

@@ -131,6 +131,19 @@ def observe(
         return needs | DECIDE_CHURN
     p.active_ts = max(p.active_ts, ts)
     observe_life(p, ts, False, parameters)
+    if kind == PROFILE_SETTINGS:  # before the session that it may begin: its first page must know
+        if columns.flag[i] > 0:
+            p.plain = 2 - columns.flag[i]  # 1: profiled no, 2: profiled yes
+        if columns.b[i] >= 0:
+            p.kids = np.uint8(columns.b[i])
+        if columns.a[i] >= 0:
+            p.max_age = np.uint8(columns.a[i])
+        if p.plain or p.kids:
+            p.explore_row = 0
+        note(noted, ON_SETTINGS, i, slot, ts, topic, offset, -1, -1, float(p.max_age)).flag = (
+            p.plain + 2 * p.kids
+        )
+        needs |= DECIDE_ROWS
     if observe_session(p, kind, ts, previous_ts, weights, parameters):
         resolve_ignored(p, partition, examples, weights)
         note(noted, ON_SESSION, i, slot, ts, topic, offset, -1, -1, 0.0)
@@ -154,6 +167,7 @@ def observe(
         count(p, IMPRESSIONS, 1.0, weights)
         shown = note(noted, ON_SHOWN, i, slot, ts, topic, offset, title, row, 0.0)
         shown.position = columns.position[i]
+        p.own_page = columns.flag[i]
         shown.flag = 1 if p.explore_row > 0 and p.explore_row == row + 1 else 0
         if row >= 0:
             needs |= PREDICT
@@ -194,19 +208,6 @@ def observe(
     elif kind == CLICK:
         clicked = note(noted, ON_CLICKED, i, slot, ts, topic, offset, title, row, 0.0)
         clicked.position = columns.position[i]
-    elif kind == PROFILE_SETTINGS:
-        if columns.flag[i] > 0:
-            p.plain = 2 - columns.flag[i]  # 1: profiled no, 2: profiled yes
-        if columns.b[i] >= 0:
-            p.kids = np.uint8(columns.b[i])
-        if columns.a[i] >= 0:
-            p.max_age = np.uint8(columns.a[i])
-        if p.plain or p.kids:
-            p.explore_row = 0
-        note(noted, ON_SETTINGS, i, slot, ts, topic, offset, -1, -1, float(p.max_age)).flag = (
-            p.plain + 2 * p.kids
-        )
-        needs |= DECIDE_ROWS
     elif kind == SESSION_END:
         note(noted, ON_SESSION_OVER, i, slot, ts, topic, offset, -1, -1, 0.0)
         resolve_ignored(p, partition, examples, weights)

@@ -135,9 +135,9 @@ def observe_playback(
             if 0 <= row < pages.n:
                 # First learned with what was known before, then counted.
                 row_qualities(p, partition, pages, models, scratch)
-                demand_terms(p, partition, pages.n, scratch.quality, scratch.terms)
+                demand_terms(p, partition, pages.n, scratch.quality, scratch.ask, ts, scratch.terms)
                 demand_scores(partition, pages.n, scratch.terms, scratch.scores)
-                if parameters.learning:
+                if parameters.learning and not p.own_page:
                     learn_demand(partition, pages.n, row, scratch.terms, scratch.scores)
                 count_quality_play(p, partition, pages.n, row, ts)
                 count_play(p, row, ts)

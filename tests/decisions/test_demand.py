@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.quality import FEATURES
 from streams.decisions.demand import (
     LEARNING_RATE,
     START_WEIGHTS,
@@ -85,7 +86,8 @@ def test_learning_moves_weight_to_the_term_that_informs() -> None:
 
 def terms_of(p: Any, now: Any, quality: np.ndarray | None = None) -> np.ndarray:
     terms = np.full((MAX_ROWS, DEMAND_TERMS), np.nan)
-    demand_terms(p, now, N, np.zeros(MAX_ROWS) if quality is None else quality, terms)
+    quality = np.zeros(MAX_ROWS) if quality is None else quality
+    demand_terms(p, now, N, quality, np.zeros((MAX_ROWS, len(FEATURES))), START_MS, terms)
     return terms[:N]
 
 
@@ -108,6 +110,11 @@ def test_terms_rise_with_what_they_count() -> None:
     p, now = one_record(PROFILE), partition()
     now["share"][:N] = 10
     now["recent"][4] = 30
+    now["by_daypart"][START_MS // 10_800_000 % 8, 3] = 40
+    now["by_device"][2, 1] = 40
+    p["device"] = 2
+    now["row_position_seen"][0, 5] = now["position_seen"][5] = 100
+    now["row_quality"][0] = 60
     p["rows"][1, RowStat.QUALITY_FAST] = 2
     p["rows"][2, RowStat.PLAYS] = 3
     p["last_quality"], p["last_play"] = 1 + 2, 1 + 5
@@ -116,10 +123,11 @@ def test_terms_rise_with_what_they_count() -> None:
     now["company"][2, 5] = 40
     terms = terms_of(p, now, np.arange(MAX_ROWS, dtype=float))
     for term, best in (("trend", 4), ("own_recent", 1), ("own_plays", 2), ("after_quality_play", 0),
-                       ("after_play", 3), ("company", 5), ("quality", 5)):  # fmt: skip
+                       ("after_play", 3), ("company", 5), ("quality", 5), ("daypart", 3), ("device", 1),
+                       ("row_lift", 0)):  # fmt: skip
         column = terms[:, TERMS.index(term)]
         assert column.argmax() == best and column[best] > 0, term
-    np.testing.assert_allclose(terms[:, 7], np.arange(N) - np.arange(N).mean())
+    np.testing.assert_allclose(terms[:, TERMS.index("quality")], np.arange(N) - np.arange(N).mean())
 
 
 def test_a_quality_play_is_counted_once_behind_the_plays_before_it() -> None:

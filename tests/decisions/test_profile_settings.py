@@ -23,7 +23,7 @@ def test_a_non_profiled_page_is_everybodys() -> None:
     plain = small.decisions(topics.ROW_ORDER)[-1]
     assert plain["rows"][0] == "r01"
     assert plain["profiled"] is False and plain["model"]["name"] == "popular" and plain["propensity"] == 1.0
-    assert {reason["feature"] for reason in plain["reasons"]} <= {"popularity", "trend"}
+    assert {reason["feature"] for reason in plain["reasons"]} <= {"popularity", "row_lift"}
     small.send("profile_settings", 6001, profiled=True)
     assert small.decisions(topics.ROW_ORDER)[-1]["rows"][0] == "r04"
 
