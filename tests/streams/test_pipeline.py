@@ -18,7 +18,12 @@ from tests.streams.journeys import START_MS, Journeys, batches, catalog
 
 NOW = START_MS + 400 * DAY_MS
 SETTINGS = Settings(
-    learn_batch=16, quality_seconds=40.0, explore_share=0.3, churn_horizon_ms=3 * DAY_MS, log_predictions=True
+    learn_batch=16,
+    quality_seconds=40.0,
+    explore_share=0.3,
+    churn_horizon_ms=3 * DAY_MS,
+    log_predictions=True,
+    sharing=False,  # what is told of how good models were is not kept
 )
 
 
