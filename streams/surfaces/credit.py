@@ -18,18 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from models.credit import calibrated, split
 from models.off_policy import TINY_SAMPLE
 from streams.decisions.credit import (
     CREDIT,
+    OFFER_COUNTED,
+    PLAY_COUNTED,
+    VIEW_COUNTED,
     count_all_shown,
-    count_played,
-    place_lift,
-    row_lift,
-    trailer_lift,
+    split_play,
 )
 from streams.decisions.trailers import OFFERED, VIEWED
-from streams.profiles.layout import MAX_ROWS
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import TRAILER_OFFERS
@@ -39,10 +37,6 @@ from streams.surfaces.surface import Reaction, RunReaction, SurfaceContext
 PARTS = ("row", "position", "artwork", "trailer", "organic")
 """To whom a play is owed, in the order of the shares."""
 ARTWORK = "artwork"
-IMAGE_PRIOR_VIEWS = 200.0
-"""Views that an image needs for its own rate to weigh as much as the title's."""
-OFFER_COUNTED, VIEW_COUNTED, PLAY_COUNTED = 1, 2, 4
-"""Bits of ``credit_offers``, for each place of an offer."""
 
 
 class Credit:
@@ -53,6 +47,8 @@ class Credit:
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
         self.counts: Array = np.zeros(1, CREDIT)
+        self._measured = 0.0
+        self._lifts, self._shares = np.ones(len(PARTS) - 1), np.zeros(len(PARTS))
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
@@ -101,67 +97,29 @@ class Credit:
 
     def split_play(self, moment: Moment) -> None:
         """A quality play: to whom is it owed?"""
-        lifts = np.array([*self._page_lifts(moment), self._image_lift(moment), self._trailer_lift(moment)])
-        shares = split(lifts)
+        if moment.position >= 0:
+            self._calibrate()
+        state = self.context.state
+        split_play(
+            self.counts, state.tastes.records, state.tastes.dirty, moment.slot, state.title_tastes.records,
+            moment.title, moment.row, moment.position, moment.flag, moment.c, int(state.pages.active_n),
+            self._measured, self._lifts, self._shares,
+        )  # fmt: skip
+        shares = self._shares.tolist()
         credits = self.context.stats.credits
-        for part, share in zip(PARTS, shares.tolist(), strict=True):
+        for part, share in zip(PARTS, shares, strict=True):
             credits[part] = credits.get(part, 0.0) + share
         if self.context.settings.log_credits:
-            self._log(moment, shares.tolist())
+            self._log(moment, shares)
 
-    def _page_lifts(self, moment: Moment) -> tuple[float, float]:
-        if moment.position < 0 or not 0 <= moment.row < MAX_ROWS:
-            return 1.0, 1.0
-        counts = self.counts[0]
-        row = row_lift(counts, moment.position, moment.c) if moment.c > 0 else 1.0
-        place = place_lift(counts, moment.position, int(self.context.state.pages.active_n))
-        count_played(counts, moment.row, moment.position, moment.flag)
-        return row, place
-
-    def _image_lift(self, moment: Moment) -> float:
-        """The image that the profile was shown of the title, against any of the title's images."""
-        if moment.position < 0 or moment.title < 0:
-            return 1.0
-        state = self.context.state
-        taste, title = state.tastes.records[moment.slot], state.title_tastes.records[moment.title]
-        chosen = np.flatnonzero(taste["art_title"] == moment.title + 1)
-        images = np.flatnonzero(title["art_id"])
-        if not len(chosen) or len(images) < 2:
-            return 1.0
-        mine = np.flatnonzero(title["art_id"] == taste["art_image"][chosen[0]])
-        views, plays = title["art_views"][images].astype(float), title["art_plays"][images].astype(float)
-        if not len(mine) or not plays.sum() or views.sum() < IMAGE_PRIOR_VIEWS:
-            return 1.0
-        rate = plays.sum() / views.sum()
-        rates = (plays + rate * IMAGE_PRIOR_VIEWS) / (views + IMAGE_PRIOR_VIEWS)
-        lift = float(rates[images == mine[0]][0] / rates.mean())
-        counts = self.counts
-        counts["image_plays"] += 1.0
-        counts["image_left"] += 1.0 / max(1.0, lift)
+    def _calibrate(self) -> None:
+        """What the logged propensities say of the images' lifts: their measured worth over chance, 0: too few."""
         values = self.context.policies.values.get(ARTWORK, {})
-        if UNIFORM not in values or values[UNIFORM].effective < TINY_SAMPLE:
-            return lift
-        chance = values[UNIFORM].snips().value
-        if not chance > 0:
-            return lift
-        implied = float(counts["image_plays"][0] / counts["image_left"][0])
-        return float(calibrated(lift, values[LIVE].logged.value / chance, implied))
-
-    def _trailer_lift(self, moment: Moment) -> float:
-        record = self.context.state.tastes.records[moment.slot]
-        lift = 1.0
-        for place in range(TRAILER_OFFERS):
-            noted = int(record["credit_offers"][place])
-            mine = record["trailer_title"][place] == moment.title + 1 and record["trailer_state"][place]
-            if not (noted & OFFER_COUNTED and mine):
-                continue
-            viewed = bool(noted & VIEW_COUNTED)
-            if viewed:
-                lift = float(trailer_lift(self.counts[0]))
-            if not noted & PLAY_COUNTED:
-                self._note(moment.slot, place, noted | PLAY_COUNTED)
-                self.counts["offer_plays"][0, int(viewed)] += 1
-        return lift
+        self._measured = 0.0
+        if UNIFORM in values and values[UNIFORM].effective >= TINY_SAMPLE:
+            chance = values[UNIFORM].snips().value
+            if chance > 0:
+                self._measured = values[LIVE].logged.value / chance
 
     def _log(self, moment: Moment, shares: list[float]) -> None:
         context = self.context

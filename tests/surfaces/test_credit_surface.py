@@ -211,7 +211,7 @@ def test_an_erased_profile_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_fault_makes_the_play_organic(monkeypatch: pytest.MonkeyPatch) -> None:
     partition = SmallPartition(CREDITED)
-    monkeypatch.setattr("streams.surfaces.credit.split", lambda lifts: 1 / 0)
+    monkeypatch.setattr("streams.surfaces.credit.split_play", lambda *_: 1 / 0)
     partition.play(0, 60)
     assert credited(partition.engine)["organic"] == 1.0
     assert partition.engine.stats.faults["credit"] == 1
