@@ -109,7 +109,7 @@ def demand_terms(
     on_device = 0.0
     for q in range(n):
         in_part += partition.by_daypart[part, q]
-        on_device += partition.by_device[p.device, q]
+        on_device += partition.by_device[p.device_type, q]
     for q in range(n):
         popularity = (partition.share[q] + 0.5) / total
         log_popularity = np.log(popularity)
@@ -119,7 +119,7 @@ def demand_terms(
             np.log((partition.by_daypart[part, q] + PRIOR * popularity) / (in_part + PRIOR)) - log_popularity
         )
         terms[q, 9] = (
-            np.log((partition.by_device[p.device, q] + PRIOR * popularity) / (on_device + PRIOR))
+            np.log((partition.by_device[p.device_type, q] + PRIOR * popularity) / (on_device + PRIOR))
             - log_popularity
         )
         terms[q, 10] = ask[q, 2]
@@ -209,7 +209,7 @@ def count_interest(p: Fields, partition: Fields, row: int, amount: float, ts: in
     partition.share[row] += amount
     partition.recent[row] += amount
     partition.by_daypart[daypart(ts), row] += np.float32(amount)
-    partition.by_device[p.device, row] += np.float32(amount)
+    partition.by_device[p.device_type, row] += np.float32(amount)
 
 
 @compiled

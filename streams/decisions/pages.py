@@ -214,7 +214,7 @@ def explain_rows(partition: Fields, pages: Pages, plain: int, scratch: Scratch, 
                 mean += scratch.terms[q, t] / pages.n
             weight = partition.demand_weight[t]
             if plain:
-                weight = 1.0 if t == POPULARITY or t == ROW_LIFT else 0.0
+                weight = 1.0 if t in (POPULARITY, ROW_LIFT) else 0.0
             part = weight * (scratch.terms[row, t] - mean)
             if abs(part) > abs(strongest):
                 strongest = part

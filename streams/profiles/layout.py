@@ -115,7 +115,7 @@ PROFILE = np.dtype(
         ("session_events", "u4"),
         ("session_watched_s", "f4"),
         ("in_session", "u1"),
-        ("device", "u1"),
+        ("device_type", "u1"),  # not "device": numpy's scalars have that already
         ("place", "u4"),
         ("open_search", "u1"),
         # the profile's own settings

@@ -78,9 +78,9 @@ def close_search(p: Fields, weights: Array) -> None:
 def observe_device(p: Fields, device: int, place: int, weights: Array) -> None:
     """Count changes of device type and of place (country and region); 0 is not said."""
     if device != 0:
-        if p.device != 0 and p.device != device:
+        if p.device_type != 0 and p.device_type != device:
             count(p, DEVICE_CHANGES, 1.0, weights)
-        p.device = device
+        p.device_type = device
     if place != 0:
         if p.place != 0 and p.place != place:
             count(p, PLACE_CHANGES, 1.0, weights)

@@ -43,6 +43,7 @@ SETTINGS: dict[str, Any] = {
     "quality_share": 1.0,
     "churn_horizon_ms": 3 * DAY_MS,
     "explore_share": 0.0,  # a log cannot answer to a row that was shown higher
+    "surfaces": "titles",  # ... nor to an image, a trailer or a category
 }
 
 _LOG_COLUMNS = {

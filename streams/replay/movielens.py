@@ -45,6 +45,7 @@ SETTINGS: dict[str, Any] = {
     "quality_share": 0.75,
     "churn_horizon_ms": 7 * DAY_MS,
     "explore_share": 0.0,  # a log cannot answer to a row that was shown higher
+    "surfaces": "titles",  # ... nor to an image, a trailer or a category
 }
 _WATCHED_MS = {1: GIVEN_UP_MS, 2: GIVEN_UP_MS, 3: HALF_MS, 4: CLIP_MS, 5: CLIP_MS}
 _THUMB = {1: -1, 2: -1, 4: 1, 5: 2}

@@ -112,7 +112,7 @@ def test_terms_rise_with_what_they_count() -> None:
     now["recent"][4] = 30
     now["by_daypart"][START_MS // 10_800_000 % 8, 3] = 40
     now["by_device"][2, 1] = 40
-    p["device"] = 2
+    p["device_type"] = 2
     now["row_position_seen"][0, 5] = now["position_seen"][5] = 100
     now["row_quality"][0] = 60
     p["rows"][1, RowStat.QUALITY_FAST] = 2

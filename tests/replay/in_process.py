@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from streams import topics
 from streams.events.schema import VIEWING
 from streams.pipeline import PartitionEngine
 from streams.replay.records import Log, Message
@@ -48,9 +49,7 @@ def settings_for(log: Log, **overrides: Any) -> Settings:
 def decisions(
     log: Log, events: list[Message], settings: Settings, batch: int = BATCH
 ) -> Iterator[tuple[str, bytes]]:
-    """Everything that the engine emits for ``events``: topic and value, in the order in which it is
-    emitted.
-    """
+    """Decisions, predictions and dead letters that the engine emits for ``events``: topic and value, in order."""
     catalog = Catalog(settings)
     for message in log.catalogs():
         assert message.key is not None
@@ -61,7 +60,7 @@ def decisions(
         chunk = records[start : start + batch]
         engine.apply(RecordBatch(VIEWING_EVENTS, 0, start, start + len(chunk), chunk), log.last_ts)
         for topic, writes in engine.drain().topics.items():
-            if topic != settings.state_topic:
+            if topic in (*topics.KEYED_BY_PROFILE, DEAD_LETTERS, settings.predictions_topic):
                 yield from ((topic, value) for value in writes.values if value is not None)
 
 
