@@ -39,8 +39,10 @@ class EngineStats:
 
     @property
     def decisions(self) -> dict[str, int]:
-        """How often each surface was decided anew, whether or not that changed anything."""
+        """How often each surface was decided anew, whether or not that changed anything. Of the surfaces beside
+        rows and churn only what left is counted."""
         return {
+            **self.changes,
             topics.ROW_ORDER: int(self.events[ROWS_DECIDED]),
             topics.CHURN_SCORES: int(self.events[CHURN_DECIDED]),
         }

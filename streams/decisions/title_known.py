@@ -26,7 +26,7 @@ TITLE_TERMS = (
     "new",
 )
 """What a title's score is made of; the names are the reasons of the contract."""
-START_WEIGHTS = (1.0, 0.3, 0.7, 1.2, 0.25, 0.3, 0.6, 0.5, 12.0, 0.5)
+START_WEIGHTS = (0.5, 0.1, 0.6, 1.4, 0.25, 0.35, 1.2, 0.5, 12.0, 0.5)
 """Where learning starts: what two real logs taught, rounded. A search outweighs the most popular title."""
 WEIGHT_RANGE = 3.0
 """A weight stays within this factor of its start. Learning among those at the top sees only what the weights put

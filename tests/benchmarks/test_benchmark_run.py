@@ -20,7 +20,12 @@ def test_every_figure_is_measured(kafka: ApacheKafka) -> None:
     assert all(math.isfinite(figure) for figure in figures.values())
     # How large they are says nothing of a run this small, but each of these must have been there at all. The
     # growth of a process by so few profiles may be lost in its noise; its columns are not.
-    grown = {"bytes_per_profile", "fed_bytes_per_profile", "rebuilt_bytes_per_profile"}
+    grown = {
+        "bytes_per_profile",
+        "fed_bytes_per_profile",
+        "rebuilt_bytes_per_profile",
+        "all_bytes_per_profile",
+    }
     for name in set(figures) - grown:
         assert figures[name] > 0, name
     assert figures["recovery_records"] >= TINY.profiles + TINY.more_profiles
