@@ -24,8 +24,8 @@ def take_changes(state: PartitionState) -> tuple[list[bytes], list[bytes | None]
     changed, removed = state.profiles.take_dirty()
     # Tombstones first: the slot that a removed profile left may belong to one of the records behind them.
     keys = [codec.PROFILE_KEY + name.encode() for name in removed]
-    if state.tastes_used:
-        keys.extend(codec.TASTE_KEY + name.encode() for name in removed)
+    # With the surfaces switched off, too: they may have been on before, and may be again.
+    keys.extend(codec.TASTE_KEY + name.encode() for name in removed)
     changed_cells, removed_cells = state.cells.take_dirty()
     keys.extend(codec.CELL_KEY + name.encode() for name in removed_cells)
     values: list[bytes | None] = [None] * len(keys)
@@ -82,7 +82,7 @@ def restore(
         elif kind == CHANGELOG_KEY:
             restore_owned(key, value)
         elif kind == codec.TASTE_KEY:
-            if value is not None:  # a removed profile's goes with the profile
+            if value is not None and state.tastes_used:  # a removed profile's goes with the profile
                 taste_names.append(name.decode())
                 tastes.append(value)
         elif value is None:
@@ -92,7 +92,8 @@ def restore(
         elif kind == codec.TITLES_KEY:
             codec.decode_title_block(state.titles, value)
         elif kind == codec.TITLE_TASTES_KEY:
-            codec.decode_title_tastes(state.titles, state.title_tastes, value)
+            if state.tastes_used:
+                codec.decode_title_tastes(state.titles, state.title_tastes, value)
         elif kind == codec.MODEL_KEY:
             state.saved_models = value  # one a checkpoint: only the last counts
         else:

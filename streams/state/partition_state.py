@@ -30,6 +30,10 @@ OTHER_TITLES = ""
 """The name under which they share it; no title can have it."""
 
 
+NOTHING = np.dtype([("nothing", "u8")])
+"""In place of second records where there are none: one word, as packing counts in words."""
+
+
 class Surfaces(Protocol):
     """What the state knows of the surfaces (``surfaces.running.Surfaces``)."""
 
@@ -47,8 +51,9 @@ class PartitionState:
         self.profiles = Store(PROFILE)
         self.titles = Store(TITLE)
         self.titles.add(OTHER_TITLES)
-        self.tastes = Companion(self.profiles, TASTE)
-        self.title_tastes = Companion(self.titles, TITLE_TASTE)
+        # Without surfaces nobody has use for second records, and they take no memory.
+        self.tastes = Companion(self.profiles, TASTE if settings.surfaces_on else NOTHING)
+        self.title_tastes = Companion(self.titles, TITLE_TASTE if settings.surfaces_on else NOTHING)
         self.cells = Store(CELL)
         """What is watched where, by ``tag|region``."""
         self.tags: dict[str, int] = {}
