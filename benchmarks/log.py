@@ -7,17 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.partitioner import murmur2
 
 from benchmarks.events import Sent
+from streams.rekeyed.partitioner import partition_of
 
 BATCH_BYTES = 512 * 1_024
 """Records written to one partition in one request; the broker takes 1 MB by default."""
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """Where every Kafka client puts this key by default."""
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 async def create_topics(brokers: str, wanted: Sequence[NewTopic]) -> None:
@@ -44,13 +39,9 @@ async def write_with(
     producer: AIOKafkaProducer, partitions: int, events: Iterable[Sent], timestamp_ms: int | None = None
 ) -> None:
     """As :func:`write`, by a producer at hand; ``timestamp_ms`` is the records' time, else when written."""
-    homes: dict[bytes, int] = {}
     sorted_out: dict[tuple[str, int], list[Sent]] = defaultdict(list)
     for sent in events:
-        home = homes.get(sent.key)
-        if home is None:
-            home = homes[sent.key] = partition_of(sent.key, partitions)
-        sorted_out[sent.topic, home].append(sent)
+        sorted_out[sent.topic, partition_of(sent.key, partitions)].append(sent)
     acknowledged = []
     for (topic, home), records in sorted_out.items():
         batch = producer.create_batch()

@@ -57,6 +57,18 @@ def words_of(records: Array) -> Array:
     return records.view(np.uint64).reshape(len(records), records.dtype.itemsize // WORD)
 
 
+def pack_one(words: Array, slot: int) -> bytes:
+    """One record (``words[1, n]``) without its zeros, behind the header of ``slot``."""
+    out = np.empty(2 + words.shape[1] + words.shape[1] // 64, np.uint64)
+    used = pack(words, np.array([0]), header(np.array([slot])), out, np.empty(1, np.int64))
+    return out[:used].tobytes()
+
+
+def unpack_one(packed: Array, words: Array, slot: int = 0) -> bool:
+    """Fill ``words[slot]`` from one packed record, its header first; false when its length does not fit."""
+    return bool(unpack_many(packed, np.array([1]), np.array([len(packed)]), np.array([slot]), words) < 0)
+
+
 def encode_profiles(
     store: Store, slots: Array, records: Array | None = None, key: bytes = PROFILE_KEY
 ) -> tuple[list[bytes], list[bytes]]:
@@ -116,7 +128,7 @@ def _modern(name: str, value: bytes, version: int, slot: int) -> bytes:
     """A record of an older layout, as one of today's: fields by name, what is new is zero."""
     old = np.zeros(1, PROFILE_LAYOUTS[version])
     packed = np.frombuffer(value, np.uint64)
-    if unpack_many(packed, np.array([1]), np.array([len(packed)]), np.array([0]), words_of(old)) >= 0:
+    if not unpack_one(packed, words_of(old)):
         raise RecoveryError(f"the changelog record of profile {name!r} (layout {version}) is damaged")
     new = np.zeros(1, PROFILE)
     for field in old.dtype.names or ():
@@ -124,9 +136,7 @@ def _modern(name: str, value: bytes, version: int, slot: int) -> bytes:
             target = new[field]
             part = tuple(slice(0, min(a, b)) for a, b in zip(target.shape, old[field].shape, strict=True))
             target[part] = old[field][part]
-    out = np.empty(1 + words_of(new).shape[1] * 2, np.uint64)
-    used = pack(words_of(new), np.array([0]), header(np.array([slot])), out, np.empty(1, np.int64))
-    return out[:used].tobytes()
+    return pack_one(words_of(new), slot)
 
 
 def restore_cell(cells: Store, name: str, value: bytes | None) -> None:
@@ -140,8 +150,7 @@ def restore_cell(cells: Store, name: str, value: bytes | None) -> None:
     if version != LAYOUT_VERSION or len(value) % WORD or slot > MAX_SLOT:
         raise RecoveryError(f"the changelog record of cell {name!r} (layout {version}) cannot be read")
     cells.place(name, slot)
-    at = np.array([slot])
-    if unpack_many(packed, np.array([1]), np.array([len(packed)]), at, words_of(cells.records)) >= 0:
+    if not unpack_one(packed, words_of(cells.records), slot):
         raise RecoveryError(f"the changelog record of cell {name!r} is damaged: its length does not fit")
 
 
@@ -180,10 +189,8 @@ def encode_title_tastes(
         start = block * TITLE_TASTES_PER_BLOCK
         end = min(start + TITLE_TASTES_PER_BLOCK, len(titles.names))
         words = words_of(companion.records[start:end]).reshape(1, -1)
-        out = np.empty(2 + words.shape[1] + words.shape[1] // 64, np.uint64)
-        used = pack(words, np.array([0]), header(np.array([block])), out, np.empty(1, np.int64))
         keys.append(TITLE_TASTES_KEY + str(block).encode())
-        values.append(int(end - start).to_bytes(WORD, "little") + out[:used].tobytes())
+        values.append(int(end - start).to_bytes(WORD, "little") + pack_one(words, block))
     return keys, values
 
 
@@ -198,22 +205,17 @@ def decode_title_tastes(titles: Store, companion: Companion, value: bytes) -> No
     titles.restored(start + count)
     records = np.zeros(count, companion.records.dtype)
     packed = np.frombuffer(value, np.uint64, offset=WORD)
-    words = words_of(records).reshape(1, -1)
-    if unpack_many(packed, np.array([1]), np.array([len(packed)]), np.array([0]), words) >= 0:
+    if not unpack_one(packed, words_of(records).reshape(1, -1)):
         raise RecoveryError(f"block {block} of the titles' tastes is damaged: its length does not fit")
     companion.records[start : start + count] = records
 
 
 def encode_table(table: Array) -> bytes:
     """The partition's record without its zeros."""
-    words = words_of(table)
-    out = np.empty(1 + words.shape[1] + words.shape[1] // 64 + 1, np.uint64)
-    used = pack(words, np.array([0]), header(np.array([0])), out, np.empty(1, np.int64))
-    return out[:used].tobytes()
+    return pack_one(words_of(table), 0)
 
 
 def decode_table(table: Array, value: bytes) -> None:
     """Put the partition's record back. Raises ``RecoveryError`` when it does not fit today's layout."""
-    packed = np.frombuffer(value, np.uint64)
-    if unpack_many(packed, np.array([1]), np.array([len(packed)]), np.array([0]), words_of(table)) >= 0:
+    if not unpack_one(np.frombuffer(value, np.uint64), words_of(table)):
         raise RecoveryError("the changelog's record of the partition is damaged: its length does not fit")

@@ -26,6 +26,7 @@ from streams.decisions.artwork import (
 )  # fmt: skip
 from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
 from streams.decisions.artwork_pages import MADE, choose_due
+from streams.emit.records import PLAIN_MODEL
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
@@ -37,7 +38,7 @@ from streams.surfaces.surface import Reaction, RunReaction, SurfaceContext
 DRAWS = 0xA27
 """Added to the seed, so that images are drawn apart from rows."""
 OVER = int(MomentKind.OVER)
-MODEL, PLAIN_MODEL, FALLBACK_MODEL = "artwork", "popular", "fallback"
+MODEL, FALLBACK_MODEL = "artwork", "fallback"
 
 
 def choice_key(profile: str, title: str) -> str:

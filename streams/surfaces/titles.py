@@ -31,6 +31,7 @@ from streams.decisions.title_known import (
 from streams.decisions.title_lists import make_lists
 from streams.decisions.title_reactions import end_play, play_well, show_interest
 from streams.decisions.titles import decide_titles
+from streams.emit.records import PLAIN_MODEL
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array, Floats
 from streams.profiles.taste import MAX_TAGS, TOP_TITLES
@@ -38,7 +39,7 @@ from streams.surfaces.surface import Reaction, SurfaceContext
 from streams.surfaces.title_searches import TitleSearches
 from streams.surfaces.title_stats import signal_play, take_over
 
-MODEL, PLAIN_MODEL, FALLBACK_MODEL = "titles", "popular", "fallback"
+MODEL, FALLBACK_MODEL = "titles", "fallback"
 REASON_NAMES = (*TITLE_TERMS, "continue")
 REASONS = 5
 """Titles of a page whose strongest term is told."""
