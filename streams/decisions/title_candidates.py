@@ -46,11 +46,20 @@ KIDS_AGE = 12
 """The age limit of kids' profiles that set none."""
 
 
+SHARE, LATELY_SHARE, WORTH, NOW, WITH, NEXT = range(6)
+"""Places in ``Bench.logs`` of what logarithms are taken of: a title's share, its share of late, its quality plays a
+play, its plays of the last hour, how much oftener than by chance it is watched with and played after what the
+profile watched."""
+LOGS = 6
+DAYS, MONTHS = 6, 7
+"""... and of what is left of counts since a title's ``ts``, with half-lives of a day and of 30."""
+
+
 class Bench(NamedTuple):
     """Memory of scoring that is never state. ``stamp[slot]`` is ``mark[0]`` when a title was looked at for this
     page and ``place[slot]`` its place among the candidates, -1: it may not come. ``page`` holds places
     of candidates, best first (the page, or the rivals); ``choice`` and ``chosen`` are terms and scores of what is
-    learned from. ``told`` is what a record says of a page that changes: the version, whether the page is
+    learned from; ``terms`` has one line a term, ``choice`` one a title. ``told`` is what a record says of a page that changes: the version, whether the page is
     plain, whether it is kids', then ``1 + slot`` of the titles; ``told_scores`` their scores, to four places.
     """
 
@@ -60,10 +69,13 @@ class Bench(NamedTuple):
     slots: Array
     together: Floats
     after: Floats
+    logs: Array
+    room: Array
     terms: Floats
     scores: Floats
     chances: Floats
     tags: Floats
+    tag_rate: Floats
     page: Array
     choice: Floats
     chosen: Floats
@@ -80,10 +92,13 @@ def new_bench(capacity: int) -> Bench:
         slots=np.zeros(CANDIDATES, np.int32),
         together=np.zeros(CANDIDATES),
         after=np.zeros(CANDIDATES),
-        terms=np.zeros((CANDIDATES, len(TITLE_TERMS))),
+        logs=np.zeros((LOGS + 2, CANDIDATES), np.float32),
+        room=np.zeros(CANDIDATES, np.int32),
+        terms=np.zeros((len(TITLE_TERMS), CANDIDATES)),
         scores=np.zeros(CANDIDATES),
         chances=np.zeros(RIVALS + 1),
         tags=np.zeros(MAX_TAGS),
+        tag_rate=np.zeros(MAX_TAGS),
         page=np.zeros(RIVALS, np.int32),
         choice=np.zeros((RIVALS + 1, len(TITLE_TERMS))),
         chosen=np.zeros(RIVALS + 1),

@@ -1,7 +1,8 @@
 """Titles: what each of those that compete is worth to a profile. Compiled.
 
 A score is a conditional logit (``models.title_logit``) of terms that are log shares or log lifts, so that knowing
-nothing is a term of zero.
+nothing is a term of zero. Some three hundred titles compete for every page, so powers and logarithms are taken of all
+at once (``models.many_logs``): first what faded, then what the logarithms are of, then the terms.
 """
 
 from __future__ import annotations
@@ -11,7 +12,19 @@ import numpy as np
 from models.co_watch import lift
 from models.compiled import compiled
 from models.factorisation import product
-from streams.decisions.title_candidates import Bench
+from models.many_logs import exp2_many, log_many
+from streams.decisions.title_candidates import (
+    DAYS,
+    LATELY_SHARE,
+    LOGS,
+    MONTHS,
+    NEXT,
+    NOW,
+    SHARE,
+    WITH,
+    WORTH,
+    Bench,
+)
 from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, PLAY_DECAY, in_ring
 from streams.decisions.title_known import (
     DAY_TOTAL,
@@ -60,16 +73,19 @@ query names."""
 
 
 @compiled
-def _tag_shares(p: Fields, known: Known, bench: Bench) -> None:
-    """Fill ``bench.tags`` with how much more than others the profile likes each tag, in logarithms."""
+def _weigh_tags(p: Fields, known: Known, bench: Bench) -> None:
+    """Fill ``bench.tag_rate`` with how much more than the usual tag each is watched, and ``bench.tags`` with how much
+    more than others the profile likes it, in logarithms (0 when nothing is known, and on a plain page)."""
     own, all_plays = 0.0, 0.0
     n = known.n[N_TAGS]
     for g in range(n):
         own += p.taste[g]
         all_plays += known.tag_plays[g] + 0.5
+    personal = own > 0 and not p.plain
     for g in range(n):
         share = (known.tag_plays[g] + 0.5) / all_plays
-        bench.tags[g] = np.log((p.taste[g] / share + TASTE_PRIOR) / (own + TASTE_PRIOR)) if own > 0 else 0.0
+        bench.tag_rate[g] = share * n
+        bench.tags[g] = np.log((p.taste[g] / share + TASTE_PRIOR) / (own + TASTE_PRIOR)) if personal else 0.0
 
 
 @compiled
@@ -100,8 +116,6 @@ def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
 
 @compiled
 def _search_of(p: Fields, title: Fields, slot: int, left: float) -> float:
-    if left < 0.01:
-        return 0.0
     for k in range(p.title_search.shape[0]):
         if p.title_search[k] == slot + 1:
             return left * (OPENED if k == 0 else FOUND)
@@ -114,6 +128,18 @@ def _search_of(p: Fields, title: Fields, slot: int, left: float) -> float:
 
 
 @compiled
+def _fade(titles: Array, bench: Bench, n: int, ts: int) -> None:
+    """Fill ``logs[DAYS]`` and ``logs[MONTHS]`` with what is left of the counts of those that compete, by half-life."""
+    days, months = bench.logs[DAYS], bench.logs[MONTHS]
+    for c in range(n):
+        elapsed = max(0.0, float(ts - titles[bench.slots[c]].ts))
+        days[c] = -elapsed / DAY
+        months[c] = -elapsed / MONTH_MS
+    exp2_many(days, n, bench.room)
+    exp2_many(months, n, bench.room)
+
+
+@compiled
 def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
     """Fill ``terms`` and ``scores`` of the ``n`` that compete. Without personal data when the page is plain."""
     advance_known(known, ts)
@@ -121,61 +147,63 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
     company, succession, left = 0.0, 0.0, 0.0
     if personal:
         company, succession = _gather(p, titles, bench)
-        _tag_shares(p, known, bench)
         if p.title_search_ts > 0:
             left = remaining(float(ts - p.title_search_ts), SEARCH_HALF_LIFE_MS)
+    _weigh_tags(p, known, bench)
     totals = known.totals
     used = known.n[N_POPULAR] + 1.0
-    all_slow = totals[SLOW] + COUNT_PRIOR * used
-    all_plays = totals[PLAYS] + COUNT_PRIOR * used
-    all_tags = 0.0
-    for g in range(known.n[N_TAGS]):
-        all_tags += known.tag_plays[g] + 0.5
-    usual_tag = all_tags / max(1.0, float(known.n[N_TAGS]))
+    per_slow = 1.0 / (totals[SLOW] + COUNT_PRIOR * used)
+    per_play = 1.0 / (totals[PLAYS] + COUNT_PRIOR * used)
+    lately_hour, lately_fast = 0.25 / (totals[HOUR] + 1.0), 0.25 / (totals[FAST] + 1.0)
+    lately_day, lately_slow = 0.25 / (totals[DAY_TOTAL] + 1.0), 0.25 / (totals[SLOW] + 1.0)
     known_taste = False
     for k in range(p.title_vector.shape[0]):
         known_taste = known_taste or (personal and p.title_vector[k] != 0.0)
+    _fade(titles, bench, n, ts)
+    logs, terms = bench.logs, bench.terms
     for c in range(n):
         slot = bench.slots[c]
         title = titles[slot]
-        terms = bench.terms[c]
-        elapsed = float(ts - title.ts)
-        day = remaining(elapsed, DAY)
-        month = remaining(elapsed, MONTH_MS)
+        day, month = logs[DAYS, c], logs[MONTHS, c]
         six_hours = day * day * day * day
         hour = six_hours * six_hours * six_hours
         hour *= hour
-        tag_rate, taste, tags = 0.0, 0.0, 0
+        rate, taste, tags = 0.0, 0.0, 0
         for k in range(TITLE_TAGS):
-            if title.tags[k] > 0 and title.tags[k] <= known.n[N_TAGS]:
-                tag_rate += (known.tag_plays[title.tags[k] - 1] + 0.5) / usual_tag
-                if personal:
-                    taste += bench.tags[title.tags[k] - 1]
+            if title.tags[k] <= 0:
+                break  # a title's tags stand together
+            if title.tags[k] <= known.n[N_TAGS]:
+                rate += bench.tag_rate[title.tags[k] - 1]
+                taste += bench.tags[title.tags[k] - 1]
                 tags += 1
-        prior = COUNT_PRIOR * min(2.0, tag_rate / tags) if tags > 0 else COUNT_PRIOR
+        prior = COUNT_PRIOR * min(2.0, rate / tags) if tags > 0 else COUNT_PRIOR
         slow, plays = month * title.slow, month * title.plays
-        share = (slow + prior) / all_slow
-        log_share = np.log(share)
-        lately = hour * title.hour / (totals[HOUR] + 1.0) + six_hours * title.fast / (totals[FAST] + 1.0)
-        lately = (lately + day * title.day / (totals[DAY_TOTAL] + 1.0) + slow / (totals[SLOW] + 1.0)) / 4.0
-        terms[POPULARITY] = log_share
-        terms[TREND] = np.log(RECENT_SHARE * lately + (1.0 - RECENT_SHARE) * share) - log_share
-        terms[WATCHED_NOW] = 0.0
-        if title.plays_hour > 0:
-            terms[WATCHED_NOW] = np.log(1.0 + hour * title.plays_hour / NOW_PRIOR)
-        terms[APPEAL] = np.log((slow + 2.0) / (plays + 4.0))
-        terms[CO_WATCH] = np.log(lift(bench.together[c], company * share, CO_PRIOR)) if company > 0 else 0.0
-        terms[AFTER_PLAY] = 0.0
-        if succession > 0:
-            played = (plays + COUNT_PRIOR) / all_plays
-            terms[AFTER_PLAY] = np.log(lift(bench.after[c], succession * played, CO_PRIOR))
-        terms[TAGS] = taste / tags if tags > 0 else 0.0
-        terms[FACTORS] = product(p.title_vector, title.vector) if known_taste else 0.0
-        terms[SEARCH] = _search_of(p, title, slot, left)
+        share = (slow + prior) * per_slow
+        lately = hour * title.hour * lately_hour + six_hours * title.fast * lately_fast
+        lately += day * title.day * lately_day + slow * lately_slow
+        logs[SHARE, c] = share
+        logs[LATELY_SHARE, c] = RECENT_SHARE * lately + (1.0 - RECENT_SHARE) * share
+        logs[WORTH, c] = (slow + 2.0) / (plays + 4.0)
+        logs[NOW, c] = 1.0 + hour * title.plays_hour / NOW_PRIOR
+        logs[WITH, c] = lift(bench.together[c], company * share, CO_PRIOR)
+        logs[NEXT, c] = lift(bench.after[c], succession * ((plays + COUNT_PRIOR) * per_play), CO_PRIOR)
+        terms[TAGS, c] = taste / tags if tags > 0 else 0.0
+        terms[FACTORS, c] = product(p.title_vector, title.vector) if known_taste else 0.0
+        terms[SEARCH, c] = _search_of(p, title, slot, left) if left >= 0.01 else 0.0
         age = float(ts) / DAY - title.released
         recent = title.released > 0 and age < OLD_DAYS
-        terms[NEW] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
-        score = 0.0
-        for t in range(TERMS):
-            score += known.weights[t] * terms[t]
-        bench.scores[c] = score
+        terms[NEW, c] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
+    for kind in range(LOGS):
+        log_many(logs[kind], n, bench.room)
+    for c in range(n):
+        terms[POPULARITY, c] = logs[SHARE, c]
+        terms[TREND, c] = logs[LATELY_SHARE, c] - logs[SHARE, c]
+        terms[APPEAL, c] = logs[WORTH, c]
+        terms[WATCHED_NOW, c] = logs[NOW, c]
+        terms[CO_WATCH, c] = logs[WITH, c]
+        terms[AFTER_PLAY, c] = logs[NEXT, c]
+        bench.scores[c] = 0.0
+    for t in range(TERMS):
+        weight = known.weights[t]
+        for c in range(n):
+            bench.scores[c] += weight * terms[t, c]

@@ -6,6 +6,7 @@ import numpy as np
 
 from models.compiled import compiled
 from models.factorisation import learn_pair
+from models.many_logs import exp2_many
 from models.title_logit import learn_choice
 from streams.decisions.title_candidates import RIVALS, TOLD, Bench, admit, age_limit, invite
 from streams.decisions.title_counts import give_vector
@@ -21,6 +22,9 @@ SAMENESS = 0.1
 """On the page of somebody unknown each title makes the others of its first tag cost this much, in log-odds."""
 LEAST_ERROR = 1e-3
 """A title that was judged this well teaches its factors nothing."""
+LOG2_E = float(np.log2(np.e))
+DISCOUNTS = tuple(float(1.0 / np.log2(k + 2.0)) for k in range(TOP_TITLES))
+"""What a play at each place of the page is worth (DCG)."""
 NEW_AT = 3
 """A new title that a session shows stands at this place (0 is the top), behind what is to be continued."""
 
@@ -109,26 +113,31 @@ def gain_over(p: Fields, bench: Bench, length: int, leading: int, n: int) -> flo
 
     ``n`` titles compete; their scores are log shares, so a softmax says which is played next.
     """
-    highest = -1e300
-    for c in range(n):
-        highest = max(highest, bench.scores[c])
-    total = 0.0
-    for c in range(n):
-        total += np.exp(bench.scores[c] - highest)
-    gain = 0.0
+    standing = 0
     for k in range(TOP_TITLES):
-        standing = p.top_titles[k] - 1
-        if standing < 0:
+        title = p.top_titles[k] - 1
+        if title < 0:
             if k < length:
                 return np.inf
             break
-        if bench.stamp[standing] != bench.mark[0] or bench.place[standing] < 0 or k >= length:
+        if bench.stamp[title] != bench.mark[0] or bench.place[title] < 0 or k >= length:
             return np.inf
-        if k < leading and bench.place[standing] != bench.page[k]:
+        if k < leading and bench.place[title] != bench.page[k]:
             return np.inf
-        discount = 1.0 / np.log2(k + 2.0)
-        here, there = bench.scores[bench.page[k]], bench.scores[bench.place[standing]]
-        gain += discount * (np.exp(here - highest) - np.exp(there - highest))
+        standing += 1
+    highest = -1e300
+    for c in range(n):
+        highest = max(highest, bench.scores[c])
+    shares = bench.logs[0]
+    for c in range(n):
+        shares[c] = (bench.scores[c] - highest) * LOG2_E
+    exp2_many(shares, n, bench.room)
+    total, gain = 0.0, 0.0
+    for c in range(n):
+        total += shares[c]
+    for k in range(standing):
+        here, there = shares[bench.page[k]], shares[bench.place[p.top_titles[k] - 1]]
+        gain += DISCOUNTS[k] * (here - there)
     return gain / total
 
 
@@ -154,8 +163,8 @@ def explain_titles(
         for t in range(TERMS):
             mean = 0.0
             for j in range(length):
-                mean += bench.terms[bench.page[j], t] / length
-            part = known.weights[t] * (bench.terms[bench.page[k], t] - mean)
+                mean += bench.terms[t, bench.page[j]] / length
+            part = known.weights[t] * (bench.terms[t, bench.page[k]] - mean)
             if abs(part) > abs(parts[k]):
                 features[k] = t
                 parts[k] = part
@@ -242,9 +251,9 @@ def learn_title(
     if length == 0 or bench.scores[0] < bench.scores[bench.page[length - 1]]:
         return False
     for k in range(length):
-        bench.choice[k + 1] = bench.terms[bench.page[k]]
+        bench.choice[k + 1] = bench.terms[:, bench.page[k]]
         bench.chosen[k + 1] = bench.scores[bench.page[k]]
-    bench.choice[0] = bench.terms[0]
+    bench.choice[0] = bench.terms[:, 0]
     bench.chosen[0] = bench.scores[0]
     learn_choice(known.weights, known.gradients, bench.choice, bench.chosen, length + 1, bench.chances)
     for t in range(TERMS):
