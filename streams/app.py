@@ -11,6 +11,7 @@ failed.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import tempfile
@@ -40,6 +41,9 @@ BUFFERED_BATCHES = 8
 END_GRACE_S = 1.5
 """Beyond ``shutdown_deadline_ms`` for Faust to stop its own services; after that the process ends without
 them."""
+COLLECT_AFTER = 50_000
+"""Objects that gather before Python looks for cycles among them. Its default (700) has it look, many times a batch,
+at events and records that all go on their own."""
 FAILURE_GRACE_S = 5.0
 """A failed worker has this long to leave the group in order."""
 
@@ -245,6 +249,8 @@ def create_app(
 def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | None = None) -> int:
     """Run a worker in this process until SIGTERM, SIGINT or a failure; returns the exit code."""
     flywheel = (build or _real_app)(settings)
+    gc.freeze()  # what stays for ever need not be looked at again
+    gc.set_threshold(COLLECT_AFTER)
     worker = faust.Worker(flywheel, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     code = 0

@@ -84,6 +84,7 @@ class Partition:
         self._room = asyncio.Event()
         self._room.set()
         self._closing = False
+        self._behind: dict[str, int] = {}
 
     def begin(self, positions: Mapping[str, int]) -> None:
         """Stand at these positions, which are committed. Called once, after recovery."""
@@ -118,6 +119,7 @@ class Partition:
         if batch.records:
             self.engine.apply(batch, now_ms)
         self.next[batch.topic] = batch.end
+        self._behind[batch.topic] = batch.behind
         self._note_change()
         return len(batch.records)
 
@@ -161,7 +163,8 @@ class Partition:
 
     async def run(self) -> None:
         """Save until the partition closes: soon after a change, but one checkpoint per
-        ``checkpoint_interval_ms`` (so none waits longer), or at once when it is full.
+        ``checkpoint_interval_ms`` (``catch_up_interval_ms`` while it is far behind), so none waits longer, or at
+        once when it is full.
 
         Raises ``CheckpointError`` (``FencedError``) when a checkpoint fails; the partition is of no use then.
         """
@@ -174,8 +177,13 @@ class Partition:
                     await self._full.wait()
             if self._closing:
                 return
-            earliest = clock() + self._settings.checkpoint_interval_ms / 1000
+            earliest = clock() + self._interval_ms() / 1000
             await self.save()
+
+    def _interval_ms(self) -> int:
+        settings = self._settings
+        far_behind = max(self._behind.values(), default=0) >= settings.max_poll_records
+        return settings.catch_up_interval_ms if far_behind else settings.checkpoint_interval_ms
 
     async def save(self) -> bool:
         """One checkpoint of all that is unsaved now; ``False`` when there was nothing. Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -37,7 +37,8 @@ class RecordBatch:
     ``start`` and ``end`` are log positions, ``[start, end)``: where the fetcher stood before and stands
     after. They are not the first and last record's offsets, because transaction markers, aborted records
     and compaction leave holes that are no loss. ``records`` are in offset order, all within ``[start,
-    end)``.
+    end)``. ``behind`` is how many log positions lay after ``end`` when the batch was fetched, as far as its
+    fetcher knew.
     """
 
     topic: str
@@ -45,6 +46,7 @@ class RecordBatch:
     start: int
     end: int
     records: Sequence[Record]
+    behind: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.start > self.end:

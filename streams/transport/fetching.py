@@ -140,7 +140,8 @@ class FetchThread(driver.AIOKafkaConsumerThread):
             consumer.seek(tp, start)
             return None
         self._cursors[tp] = end
-        return FetchedBatch(tp.topic, tp.partition, start, end, records, rewinds)
+        behind = max(0, (consumer.highwater(tp) or end) - end)
+        return FetchedBatch(tp.topic, tp.partition, start, end, records, rewinds, behind=behind)
 
     async def _beginnings(
         self, consumer: aiokafka.AIOKafkaConsumer, lost: list[TopicPartition]
