@@ -38,8 +38,8 @@ _E5, _E4, _E3, _E2, _E1, _E0 = _fitted(np.exp2, -0.5, 0.5, 5)
 
 @compiled
 def log_many(x: Singles, n: int, exponents: npt.NDArray[np.int32]) -> None:
-    """Replace ``x[:n]`` (positive, neither infinite nor below 1e-38) by natural logarithms, off by at most 2e-6 of 1 or of
-    the logarithm, whichever is more. ``exponents[:n]`` is room to work in.
+    """Replace ``x[:n]`` (positive, neither infinite nor below 1e-38) by natural logarithms, off by at most 1e-6 of 1
+    or of the logarithm, whichever is more. ``exponents[:n]`` is room to work in.
 
     >>> x = np.array([1.0, 2.0, 0.001], np.float32)
     >>> log_many(x, 3, np.zeros(3, np.int32))

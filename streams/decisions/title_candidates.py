@@ -59,8 +59,9 @@ class Bench(NamedTuple):
     """Memory of scoring that is never state. ``stamp[slot]`` is ``mark[0]`` when a title was looked at for this
     page and ``place[slot]`` its place among the candidates, -1: it may not come. ``page`` holds places
     of candidates, best first (the page, or the rivals); ``choice`` and ``chosen`` are terms and scores of what is
-    learned from; ``terms`` has one line a term, ``choice`` one a title. ``told`` is what a record says of a page that changes: the version, whether the page is
-    plain, whether it is kids', then ``1 + slot`` of the titles; ``told_scores`` their scores, to four places.
+    learned from; ``terms`` has one line a term, ``choice`` one a title. ``told`` is what a record says of a page
+    that changes: the version, whether the page is plain, whether it is kids', then ``1 + slot`` of the titles;
+    ``told_scores`` their scores, to four places. ``logs`` and ``room`` are what is worked in on the way.
     """
 
     stamp: Array
@@ -83,28 +84,40 @@ class Bench(NamedTuple):
     told_scores: Floats
 
 
-def new_bench(capacity: int) -> Bench:
-    """Room for scoring among ``capacity`` titles."""
+BENCH = np.dtype(
+    [
+        ("mark", "i8", (1,)),
+        ("slots", "i4", (CANDIDATES,)),
+        ("together", "f8", (CANDIDATES,)),
+        ("after", "f8", (CANDIDATES,)),
+        ("logs", "f4", (LOGS + 2, CANDIDATES)),
+        ("room", "i4", (CANDIDATES,)),
+        ("terms", "f8", (len(TITLE_TERMS), CANDIDATES)),
+        ("scores", "f8", (CANDIDATES,)),
+        ("chances", "f8", (RIVALS + 1,)),
+        ("tags", "f8", (MAX_TAGS,)),
+        ("tag_rate", "f8", (MAX_TAGS,)),
+        ("page", "i4", (RIVALS,)),
+        ("choice", "f8", (RIVALS + 1, len(TITLE_TERMS))),
+        ("chosen", "f8", (RIVALS + 1,)),
+        ("told", "i8", (TOLD + TOP_TITLES,)),
+        ("told_scores", "f8", (TOP_TITLES,)),
+    ],
+    align=True,
+)
+"""A ``Bench`` as one record, but for what grows with the titles."""
+MARKS = np.dtype([("stamp", "i8"), ("place", "i4")], align=True)
+"""What a bench notes of each title."""
+
+
+@compiled
+def open_bench(marks: Array, record: Array) -> Bench:
+    """The arrays of a record, in place; ``marks`` has a place for every title."""
+    r = record[0]
     return Bench(
-        stamp=np.zeros(capacity, np.int64),
-        place=np.zeros(capacity, np.int32),
-        mark=np.zeros(1, np.int64),
-        slots=np.zeros(CANDIDATES, np.int32),
-        together=np.zeros(CANDIDATES),
-        after=np.zeros(CANDIDATES),
-        logs=np.zeros((LOGS + 2, CANDIDATES), np.float32),
-        room=np.zeros(CANDIDATES, np.int32),
-        terms=np.zeros((len(TITLE_TERMS), CANDIDATES)),
-        scores=np.zeros(CANDIDATES),
-        chances=np.zeros(RIVALS + 1),
-        tags=np.zeros(MAX_TAGS),
-        tag_rate=np.zeros(MAX_TAGS),
-        page=np.zeros(RIVALS, np.int32),
-        choice=np.zeros((RIVALS + 1, len(TITLE_TERMS))),
-        chosen=np.zeros(RIVALS + 1),
-        told=np.zeros(TOLD + TOP_TITLES, np.int64),
-        told_scores=np.zeros(TOP_TITLES),
-    )
+        marks["stamp"], marks["place"], r.mark, r.slots, r.together, r.after, r.logs, r.room, r.terms, r.scores, r.chances,
+        r.tags, r.tag_rate, r.page, r.choice, r.chosen, r.told, r.told_scores,
+    )  # fmt: skip
 
 
 @compiled

@@ -64,19 +64,37 @@ class Known(NamedTuple):
     n: Array
 
 
-def new_known() -> Known:
-    """Nothing is known yet."""
+KNOWN = np.dtype(
+    [
+        ("totals", "f8", (6,)),
+        ("tag_plays", "f8", (MAX_TAGS,)),
+        ("ts", "i8", (1,)),
+        ("weights", "f8", (len(TITLE_TERMS),)),
+        ("gradients", "f8", (len(TITLE_TERMS),)),
+        ("popular", "i4", (POPULAR,)),
+        ("lately", "i4", (LATELY,)),
+        ("by_tag", "i4", (MAX_TAGS, TAG_TITLES)),
+        ("fresh", "i4", (FRESH,)),
+        ("n", "i8", (6,)),
+    ],
+    align=True,
+)
+"""``Known`` as one record: ten arrays handed over to compiled code one by one cost 2 us a call, a record 0.2."""
+
+
+def new_known() -> Array:
+    """Nothing is known yet: ``KNOWN`` of shape (1,)."""
+    record = np.zeros(1, KNOWN)
+    record["weights"], record["gradients"] = START_WEIGHTS, 1.0
+    return record
+
+
+@compiled
+def open_known(record: Array) -> Known:
+    """The arrays of a record, in place."""
+    r = record[0]
     return Known(
-        totals=np.zeros(6),
-        tag_plays=np.zeros(MAX_TAGS),
-        ts=np.zeros(1, np.int64),
-        weights=np.array(START_WEIGHTS),
-        gradients=np.ones(len(START_WEIGHTS)),
-        popular=np.zeros(POPULAR, np.int32),
-        lately=np.zeros(LATELY, np.int32),
-        by_tag=np.zeros((MAX_TAGS, TAG_TITLES), np.int32),
-        fresh=np.zeros(FRESH, np.int32),
-        n=np.zeros(6, np.int64),
+        r.totals, r.tag_plays, r.ts, r.weights, r.gradients, r.popular, r.lately, r.by_tag, r.fresh, r.n
     )
 
 

@@ -6,7 +6,7 @@ A profile is named by its slot: handing a single record over to compiled code co
 from __future__ import annotations
 
 from models.compiled import compiled
-from streams.decisions.title_candidates import Bench
+from streams.decisions.title_candidates import open_bench
 from streams.decisions.title_counts import (
     add_taste,
     count_title_play,
@@ -15,7 +15,7 @@ from streams.decisions.title_counts import (
     mark_had,
     note_unfinished,
 )
-from streams.decisions.title_known import Known
+from streams.decisions.title_known import open_known
 from streams.decisions.titles import learn_title
 from streams.profiles.parameters import Array
 
@@ -29,14 +29,16 @@ def play_well(
     slot: int,
     titles: Array,
     dirty: Array,
-    known: Known,
-    bench: Bench,
+    knowns: Array,
+    marks: Array,
+    benches: Array,
     title: int,
     ts: int,
     learning: bool,
 ) -> None:
     """``title`` has become a quality play: learned with what was known before, then counted, then had."""
     p = tastes[slot]
+    known, bench = open_known(knowns), open_bench(marks, benches)
     if learning:
         learn_title(p, titles, dirty, known, bench, title, ts)
     count_title_play(p, titles, dirty, known, title, ts)
@@ -50,7 +52,7 @@ def end_play(
     slot: int,
     titles: Array,
     dirty: Array,
-    known: Known,
+    knowns: Array,
     title: int,
     ts: int,
     good: bool,
@@ -59,7 +61,7 @@ def end_play(
 ) -> None:
     """A play of ``title`` ended at ``stopped_s`` of ``length_s`` (0: unknown). What was left in the middle is to
     be continued, what was not good is counted and had."""
-    p = tastes[slot]
+    p, known = tastes[slot], open_known(knowns)
     if length_s >= CONTINUE_LENGTH_S and CONTINUE_FROM * length_s <= stopped_s <= CONTINUE_TO * length_s:
         note_unfinished(p, title, stopped_s, ts)
     else:

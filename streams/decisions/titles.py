@@ -8,9 +8,9 @@ from models.compiled import compiled
 from models.factorisation import learn_pair
 from models.many_logs import exp2_many
 from models.title_logit import learn_choice
-from streams.decisions.title_candidates import RIVALS, TOLD, Bench, admit, age_limit, invite
+from streams.decisions.title_candidates import RIVALS, TOLD, Bench, admit, age_limit, invite, open_bench
 from streams.decisions.title_counts import give_vector
-from streams.decisions.title_known import N_LEARNED, START_WEIGHTS, WEIGHT_RANGE, Known
+from streams.decisions.title_known import N_LEARNED, START_WEIGHTS, WEIGHT_RANGE, Known, open_known
 from streams.decisions.title_scores import TERMS, score_titles
 from streams.profiles.clock import DAY
 from streams.profiles.parameters import Array, Fields, Floats
@@ -196,8 +196,9 @@ def decide_titles(
     tastes: Array,
     slot: int,
     titles: Array,
-    known: Known,
-    bench: Bench,
+    knowns: Array,
+    marks: Array,
+    benches: Array,
     ts: int,
     margin: float,
     features: Array,
@@ -206,8 +207,10 @@ def decide_titles(
     """Rank the titles for the profile in ``slot``. When the page is worth ``margin`` more than the one that stands,
     or that one cannot stand, put it into the profile's record and say how long it is (negative: with a new title
     higher than it earned); 0 when nothing changes. ``features`` and ``parts`` get the reasons of its first titles,
-    ``bench.told`` and ``bench.told_scores`` the rest of its record."""
+    ``bench.told`` and ``bench.told_scores`` the rest of its record. ``knowns`` and ``benches`` hold one record each
+    (``KNOWN``, ``BENCH``), ``marks`` has a place for every title."""
     p = tastes[slot]
+    known, bench = open_known(knowns), open_bench(marks, benches)
     length, leading, n = rank_titles(p, titles, known, bench, ts)
     explores = _show_new(p, bench, leading, length)
     if length == 0 or gain_over(p, bench, length, leading, n) <= margin:

@@ -18,8 +18,9 @@ import numpy as np
 
 from streams import topics
 from streams.decisions.ordering import chance
-from streams.decisions.title_candidates import Bench, age_limit, new_bench
+from streams.decisions.title_candidates import BENCH, MARKS, age_limit
 from streams.decisions.title_known import (
+    KNOWN,
     N_FRESH,
     N_LEARNED,
     N_POPULAR,
@@ -59,8 +60,9 @@ class Titles:
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
-        self.known: Known = new_known()
-        self._bench = new_bench(1)
+        self._record: Array = new_known()
+        self.known: Known = Known(*(self._record[name][0] for name in Known._fields))
+        self._bench, self._marks = np.zeros(1, BENCH), np.zeros(1, MARKS)
         self._features: Array = np.zeros(REASONS, np.int8)
         self._parts: Floats = np.zeros(REASONS)
         self._searches = TitleSearches(context.state)
@@ -114,8 +116,8 @@ class Titles:
         signal_play(context, moment, 1.0)
         titles = context.state.title_tastes
         play_well(
-            context.state.tastes.records, moment.slot, titles.records, titles.dirty, self.known,
-            self._room(), title, moment.ts, context.settings.learning,
+            context.state.tastes.records, moment.slot, titles.records, titles.dirty, self._record,
+            self._room(), self._bench, title, moment.ts, context.settings.learning,
         )  # fmt: skip
         context.state.tastes.dirty[moment.slot] = 1
 
@@ -129,7 +131,7 @@ class Titles:
         tastes, titles = context.state.tastes, context.state.title_tastes
         tastes.dirty[moment.slot] = 1
         end_play(
-            tastes.records, moment.slot, titles.records, titles.dirty, self.known, title, moment.ts,
+            tastes.records, moment.slot, titles.records, titles.dirty, self._record, title, moment.ts,
             moment.flag == 1, moment.b, moment.c,
         )  # fmt: skip
         self.rank(moment)
@@ -166,14 +168,14 @@ class Titles:
         state = self.context.state
         tastes = state.tastes
         length = decide_titles(
-            tastes.records, moment.slot, state.title_tastes.records, self.known, self._room(), moment.ts,
-            self.context.settings.titles_margin, self._features, self._parts,
+            tastes.records, moment.slot, state.title_tastes.records, self._record, self._room(), self._bench,
+            moment.ts, self.context.settings.titles_margin, self._features, self._parts,
         )  # fmt: skip
         tastes.dirty[moment.slot] = 1
         if length == 0:
             return
         names = state.titles.names
-        version, plain, kids, *slots = self._bench.told.tolist()
+        version, plain, kids, *slots = self._bench["told"][0].tolist()
         ids = [names[slot - 1] for slot in slots[: abs(length)]]
         reasons = []
         for name, feature, part in zip(ids, self._features.tolist(), self._parts.tolist(), strict=False):
@@ -186,16 +188,16 @@ class Titles:
             propensity = 1.0 - share
         else:
             propensity = 1.0
-        scores = self._bench.told_scores.tolist()[: len(ids)]
+        scores = self._bench["told_scores"][0].tolist()[: len(ids)]
         model = PLAIN_MODEL if plain else MODEL
         self._emit(moment, version, ids, scores, reasons, model, length < 0, propensity)
 
-    def _room(self) -> Bench:
+    def _room(self) -> Array:
         """Memory for scoring among as many titles as there are."""
         capacity = len(self.context.state.title_tastes.records)
-        if len(self._bench.stamp) < capacity:
-            self._bench = new_bench(capacity)
-        return self._bench
+        if len(self._marks) < capacity:
+            self._marks = np.zeros(capacity, MARKS)
+        return self._marks
 
     def _emit(
         self,
@@ -280,12 +282,12 @@ class Titles:
 
     def load(self, dumped: dict[str, Any]) -> None:
         fresh = new_known()
-        for name in Known._fields:
-            target, value = getattr(fresh, name), dumped[name]
+        for name in KNOWN.names or ():
+            target, value = fresh[name][0], dumped[name]
             if name in ("weights", "gradients"):  # by the names of the terms
                 for k, term in enumerate(TITLE_TERMS):
                     if term in dumped["terms"]:
                         target[k] = value[dumped["terms"].index(term)]
             else:
                 target[...] = value
-        self.known = fresh
+        self._record[:] = fresh

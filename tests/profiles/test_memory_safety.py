@@ -24,6 +24,10 @@ for name in ("TASTE", "TITLE_TASTE"):
     setattr(taste, name, np.dtype((np.record, getattr(taste, name))))
 import streams.profiles.moments as moments
 moments.MOMENT = np.dtype((np.record, moments.MOMENT))
+import streams.decisions.title_known as title_known
+title_known.KNOWN = np.dtype((np.record, title_known.KNOWN))
+import streams.decisions.title_candidates as title_candidates
+title_candidates.BENCH = np.dtype((np.record, title_candidates.BENCH))
 
 from models import compiled
 import numba
