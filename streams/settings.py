@@ -81,7 +81,7 @@ class Settings:
     # ------------------------------------------------------------------------------------------------
     surfaces: str = "titles,artwork,trailers,experiments,categories,demand,credit"
     """What is decided beside rows and churn, comma separated; empty: nothing."""
-    titles_margin: float = 0.001
+    titles_margin: float = 0.003
     """A ranking of titles leaves when it is worth this much more than the one that stands (expected DCG of the next
     quality play)."""
     experiments: str = ""

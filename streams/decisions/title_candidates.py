@@ -115,8 +115,8 @@ def open_bench(marks: Array, record: Array) -> Bench:
     """The arrays of a record, in place; ``marks`` has a place for every title."""
     r = record[0]
     return Bench(
-        marks["stamp"], marks["place"], r.mark, r.slots, r.together, r.after, r.logs, r.room, r.terms, r.scores, r.chances,
-        r.tags, r.tag_rate, r.page, r.choice, r.chosen, r.told, r.told_scores,
+        marks["stamp"], marks["place"], r.mark, r.slots, r.together, r.after, r.logs, r.room, r.terms, r.scores,
+        r.chances, r.tags, r.tag_rate, r.page, r.choice, r.chosen, r.told, r.told_scores,
     )  # fmt: skip
 
 

@@ -22,11 +22,12 @@ from streams.decisions.title_known import (
     Known,
     advance_known,
 )
-from streams.profiles.clock import DAY, HOUR_MS, MONTH_MS, remaining
+from streams.profiles.clock import DAY, FAST_MS, HOUR_MS, MONTH_MS, remaining
 from streams.profiles.parameters import Array, Fields
 from streams.profiles.taste import (
     HAD_WORDS,
     MAX_TAGS,
+    NEIGHBOURS,
     PLAYED_TITLES,
     RECENT_TITLES,
     TITLE_TAGS,
@@ -74,6 +75,49 @@ def advance_title(title: Fields, ts: int) -> None:
     title.slow *= month
     title.plays *= month
     title.ts = ts
+
+
+@compiled
+def take_over_title(
+    titles: Array,
+    slot: int,
+    ts: int,
+    fast: float,
+    slow: float,
+    quality: float,
+    plays: float,
+    near: Array,
+    counts: Array,
+) -> None:
+    """Raise a title's counts, and those of its neighbours, to what its owner told as of ``ts`` (``title-stats``);
+    ``near`` are the slots of the neighbours told (0: not known here) and ``counts`` how often each was watched with
+    it. The least of the own neighbours makes room."""
+    title = titles[slot]
+    advance_title(title, ts)
+    elapsed = float(title.ts - ts)  # the own counts may be of later
+    slow *= remaining(elapsed, MONTH_MS)
+    title.fast = max(title.fast, fast * remaining(elapsed, FAST_MS))
+    title.slow = max(title.slow, slow)
+    if quality > 0:  # plays are told as of ever: of them only the share that was good is of use
+        title.plays = max(title.plays, slow * plays / quality)
+    together = 0.0
+    for told in range(near.shape[0]):
+        together += counts[told]
+        if near[told] == 0:
+            continue
+        at, least = -1, 0
+        for k in range(NEIGHBOURS):
+            if title.near[k] == 1 + near[told]:
+                at = k
+            free, worst = title.near[k] == 0, title.near[least] == 0
+            if (free and not worst) or (free == worst and title.near_n[k] < title.near_n[least]):
+                least = k
+        if at < 0:
+            at = least
+        if title.near[at] == 0 or title.near_n[at] < counts[told]:
+            title.near[at] = 1 + near[told]
+            title.near_n[at] = counts[told]
+    title.near_all = max(title.near_all, together)
 
 
 # --- had

@@ -60,9 +60,10 @@ class Outgoing:
         self._stats = stats
         self._row_names = emit.row_names([])
         self._moment: Moment | None = None
-        """The cause of the decision that was added last, with its stamp and how records tell it."""
+        """What the decision that was added last was about, the stamp of its event, and what every decision about it
+        has in common: the key, and the beginning of the record."""
         self._stamp: Array | None = None
-        self._moments_cause: emit.Cause = {}
+        self._key, self._head = b"", b""
 
     def take(self) -> Writes:
         """Hand the writes over and begin anew."""
@@ -140,26 +141,36 @@ class Outgoing:
             self.writes.stamps.setdefault(topic, []).append(stretch.columns.stamp[caused])
 
     def add_decision(
-        self, topic: str, key: str, record: dict[str, Any], moment: Moment, stretch: Stretch
+        self, topic: str, key: str | None, record: dict[str, Any], moment: Moment, stretch: Stretch
     ) -> None:
-        """One decision of a surface; ``record`` lacks what every decision carries of its cause."""
-        if moment is not self._moment:  # many decisions may have one cause
-            self._moment, self._stamp = moment, None
-            if moment.event >= 0:
-                event_id = stretch.events[moment.event].event_id
-                self._stamp = stretch.columns.stamp[moment.event : moment.event + 1]
-            else:
-                event_id = f"tick-{self._partition}-{moment.ts}"
-            self._moments_cause = emit.cause(
-                event_id, topics.INPUTS[moment.topic], self._partition, moment.offset
-            )
+        """One decision of a surface, by default under the profile's id. ``record`` lacks what all decisions about
+        one moment have in common: that is encoded once, and stands at the beginning of each."""
+        if moment is not self._moment:
+            self._begin(moment, stretch)
         if self._stamp is not None:
             self.writes.stamps.setdefault(topic, []).append(self._stamp)
-        record["cause"] = self._moments_cause
         writes = self.to(topic)
-        writes.keys.append(key.encode())
-        writes.values.append(orjson.dumps(record))
+        writes.keys.append(self._key if key is None else key.encode())
+        writes.values.append(self._head + orjson.dumps(record)[1:])
         self._stats.changes[topic] += 1
+
+    def _begin(self, moment: Moment, stretch: Stretch) -> None:
+        """Know what all decisions about ``moment`` have in common."""
+        self._moment, self._stamp = moment, None
+        if moment.event >= 0:
+            event_id = stretch.events[moment.event].event_id
+            self._stamp = stretch.columns.stamp[moment.event : moment.event + 1]
+        else:
+            event_id = f"tick-{self._partition}-{moment.ts}"
+        profile = self._state.profiles.names[moment.slot] or ""
+        common = {
+            "profile_id": profile,
+            "ts": moment.ts,
+            "cause": emit.cause(event_id, topics.INPUTS[moment.topic], self._partition, moment.offset),
+        }
+        if self._state.tastes.records["plain"][moment.slot]:
+            common["profiled"] = False
+        self._key, self._head = profile.encode(), orjson.dumps(common)[:-1] + b","
 
     def put(self, topic: str, key: bytes, value: bytes | None) -> None:
         """A record of a compacted topic, in this partition; ``None`` removes the key."""

@@ -158,23 +158,16 @@ class SurfaceContext:
         """Emit a decision about the moment's profile to ``topic``, caused by the moment. ``fields`` are the
         topic's own; ``key`` is the record's, by default the profile's id."""
         assert self.stretch is not None
-        slot = moment.slot
-        profile = self.state.profiles.names[slot] or ""
         record: dict[str, Any] = {
-            "profile_id": profile,
-            "ts": moment.ts,
             "version": version,
-            "cause": None,  # the outgoing side knows the partition
             "model": {"name": model, "version": model_version},
             "explore": explore,
             "propensity": propensity,
+            **fields,
         }
         if experiment is not None:
             record["experiment"] = experiment
-        if self.state.tastes.records["plain"][slot]:
-            record["profiled"] = False
-        record |= fields
-        self._outgoing.add_decision(topic, profile if key is None else key, record, moment, self.stretch)
+        self._outgoing.add_decision(topic, key, record, moment, self.stretch)
 
     def tombstone(self, topic: str, key: str) -> None:
         """What was decided under ``key`` holds no longer."""

@@ -42,7 +42,7 @@ from streams.surfaces.title_stats import signal_play, take_over
 
 MODEL, FALLBACK_MODEL = "titles", "fallback"
 REASON_NAMES = (*TITLE_TERMS, "continue")
-REASONS = 5
+REASONS = 3
 """Titles of a page whose strongest term is told."""
 LISTS_EVERY, LISTS_SHARE = 64, 64
 """The lists of competitors are made anew after so many quality plays, or a quality play for every so many titles."""
