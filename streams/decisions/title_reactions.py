@@ -5,7 +5,10 @@ A profile is named by its slot: handing a single record over to compiled code co
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.compiled import compiled
+from streams.decisions.ordering import chance
 from streams.decisions.title_candidates import open_bench
 from streams.decisions.title_counts import (
     add_taste,
@@ -15,7 +18,7 @@ from streams.decisions.title_counts import (
     mark_had,
     note_unfinished,
 )
-from streams.decisions.title_known import open_known
+from streams.decisions.title_known import N_FRESH, open_known
 from streams.decisions.titles import learn_title
 from streams.profiles.parameters import Array
 
@@ -44,6 +47,20 @@ def play_well(
     count_title_play(p, titles, dirty, known, title, ts)
     count_title_quality(p, titles, dirty, known, title, ts)
     mark_had(p, titles, title)
+
+
+@compiled
+def draw_new_title(tastes: Array, slot: int, keys: Array, knowns: Array, share: float, seed: int) -> None:
+    """A visit begins: in ``share`` of them it shows a new title, drawn evenly, higher than that earned."""
+    p, known = tastes[slot], open_known(knowns)
+    p.title_explored = 0
+    fresh = known.n[N_FRESH]
+    if fresh == 0 or share <= 0 or p.kids or p.plain:
+        return
+    draws = int(np.int64(p.title_draws))
+    p.title_draws += 1
+    if chance(keys[slot], 2 * draws, seed) < share:
+        p.title_explored = 1 + known.fresh[int(chance(keys[slot], 2 * draws + 1, seed) * fresh)]
 
 
 @compiled

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from streams import topics
-from streams.decisions.ordering import chance
 from streams.decisions.title_candidates import BENCH, MARKS, age_limit
 from streams.decisions.title_known import (
     KNOWN,
@@ -30,7 +29,7 @@ from streams.decisions.title_known import (
     new_known,
 )
 from streams.decisions.title_lists import make_lists
-from streams.decisions.title_reactions import end_play, play_well, show_interest
+from streams.decisions.title_reactions import draw_new_title, end_play, play_well, show_interest
 from streams.decisions.titles import decide_titles
 from streams.emit.records import PLAIN_MODEL
 from streams.profiles.moments import Moment, MomentKind
@@ -87,16 +86,10 @@ class Titles:
         """A session begins: some show a new title higher than it earned, so that it is seen at all."""
         state, settings = self.context.state, self.context.settings
         self._follow(moment)
-        record = state.tastes.records[moment.slot]
-        explored = 0
-        fresh = int(self.known.n[N_FRESH])
-        if fresh and settings.explore_share > 0 and not record["kids"] and not record["plain"]:
-            key, draws = state.profiles.records["key_hash"][moment.slot], int(record["title_draws"])
-            record["title_draws"] = draws + 1
-            if chance(key, 2 * draws, settings.seed + DRAWS) < settings.explore_share:
-                pick = int(chance(key, 2 * draws + 1, settings.seed + DRAWS) * fresh)
-                explored = 1 + int(self.known.fresh[pick])
-        record["title_explored"] = explored
+        draw_new_title(
+            state.tastes.records, moment.slot, state.profiles.records["key_hash"], self._record,
+            settings.explore_share, settings.seed + DRAWS,
+        )  # fmt: skip
         self.rank(moment)
 
     def end_session(self, moment: Moment) -> None:
