@@ -49,8 +49,9 @@ lists without bounds; with these 1 %)."""
 LED_BY, LED_DECAY = 8, 0.8
 """Titles played before that are counted as leading to a play, and what each is worth of the one after it. Half of
 those that are looked up: that found as many, and every one is two lists to look through."""
-BACKWARD = 0.5
-"""That B followed A says half as much of A after B."""
+BACKWARD = 1.0
+"""That B followed A says as much of A after B: plays are mostly hours apart, and the pair counts, not its order. On
+KuaiRand a half found 1.3 % less by nDCG, on MovieLens 0.8 % more."""
 
 
 @compiled
