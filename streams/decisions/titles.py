@@ -20,8 +20,8 @@ CONTINUE_MS = 30 * DAY
 """After this long nobody wants to go on with what was left unfinished."""
 SAMENESS = 0.1
 """On the page of somebody unknown each title makes the others of its first tag cost this much, in log-odds."""
-LEAST_ERROR = 1e-3
-"""A title that was judged this well teaches its factors nothing."""
+LEAST_ERROR = 0.02
+"""A title that was judged this well teaches its factors nothing: some ten of the rivals learn at each play."""
 LOG2_E = float(np.log2(np.e))
 DISCOUNTS = tuple(float(1.0 / np.log2(k + 2.0)) for k in range(TOP_TITLES))
 """What a play at each place of the page is worth (DCG)."""

@@ -9,10 +9,9 @@ import numpy as np
 from streams.errors import InvariantError
 from streams.profiles.parameters import Array
 
-FIRST_CAPACITY = 1_024
-GROWTH = 1.25
-"""Memory is copied log(n)/log(1.25) times in all; pages not yet used cost nothing (the system gives
-zeroed pages lazily)."""
+FIRST_CAPACITY, GROWTH = 16_384, 2
+"""Room for records, at first and when it is used up: pages not yet used cost nothing (the system gives zeroed pages
+lazily), but a copy of all records holds up whatever comes next."""
 
 
 class Store:
@@ -110,7 +109,7 @@ class Store:
         return len(self.names) * self.records.dtype.itemsize
 
     def _grow(self) -> None:
-        capacity = int(len(self.records) * GROWTH)
+        capacity = len(self.records) * GROWTH
         self.records, self.dirty = _enlarged(self.records, capacity), _enlarged(self.dirty, capacity)
         for companion in self.companions:
             companion.grow(capacity)

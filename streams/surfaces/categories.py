@@ -34,7 +34,7 @@ from streams.profiles.taste import CATEGORIES, MAX_TAGS
 from streams.surfaces.known_tags import KnownTags
 from streams.surfaces.surface import Reaction, SurfaceContext
 
-MARGIN = 0.1
+MARGIN = 0.05
 """A new set must be worth this share more: categories that jump about are not found again."""
 PARTS = ("popular", "taste", "browsed")
 """What a score is made of."""
