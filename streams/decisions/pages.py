@@ -18,7 +18,8 @@ from streams.decisions.rows import (
     row_rate,
     title_appeal,
 )
-from streams.profiles.layout import DEMAND_TERMS, MAX_POSITIONS
+from streams.decisions.seen_rows import DEMAND, await_seen, seen_scores
+from streams.profiles.layout import DEMAND_TERMS, MAX_POSITIONS, SEEN_TERMS
 from streams.profiles.outcomes import Examples, await_outcome, place_for_impression
 from streams.profiles.parameters import (
     Array,
@@ -91,6 +92,7 @@ def predict(
     if columns.items_to[i] > columns.items_from[i]:
         first = length_class(tables.titles[columns.items[columns.items_from[i]]].duration_s)
     await_outcome(p, place, row, position, first, columns.ts[i], features, probability)
+    await_seen(p, partition, place, row, features, parameters.learning and p.own_page == 1, scratch)
     if parameters.log_predictions:
         n = outbox.n[1]
         outbox.prediction_event[n] = i
@@ -121,6 +123,7 @@ def decide_rows(
             scratch.quality[row] = np.log(chance / (1.0 - chance))
     demand_terms(p, partition, n, scratch.quality, scratch.ask, ts, scratch.terms)
     demand_scores(partition, n, scratch.terms, scratch.scores)
+    seen_scores(p, partition, n, scratch)
     if p.plain:  # a page without personal data: what everybody plays, and plays more than its place earns
         for row in range(n):
             scratch.scores[row] = scratch.terms[row, POPULARITY] + scratch.terms[row, ROW_LIFT]
@@ -212,11 +215,19 @@ def explain_rows(partition: Fields, pages: Pages, plain: int, scratch: Scratch, 
             mean = 0.0
             for q in range(pages.n):
                 mean += scratch.terms[q, t] / pages.n
-            weight = partition.demand_weight[t]
+            weight = partition.demand_weight[t] * partition.seen_weight[DEMAND]
             if plain:
                 weight = 1.0 if t in (POPULARITY, ROW_LIFT) else 0.0
             part = weight * (scratch.terms[row, t] - mean)
             if abs(part) > abs(strongest):
                 strongest = part
                 out.reason_feature[reason] = t
+        for t in range(1, 1 if plain else SEEN_TERMS):
+            mean = 0.0
+            for q in range(pages.n):
+                mean += scratch.seen[q, t] / pages.n
+            part = partition.seen_weight[t] * (scratch.seen[row, t] - mean)
+            if abs(part) > abs(strongest):
+                strongest = part
+                out.reason_feature[reason] = DEMAND_TERMS + t - 1
         out.reason[reason] = round(strongest * 1e4) / 1e4

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.compiled import compiled
 from streams.profiles.clock import advance_outcomes
-from streams.profiles.layout import LENGTH_CLASSES, MAX_POSITIONS, MAX_ROWS, OUTCOME_SCALE
+from streams.profiles.layout import DEVICE_TYPES, LENGTH_CLASSES, MAX_POSITIONS, MAX_ROWS, OUTCOME_SCALE
 from streams.profiles.parameters import Array, Fields, Floats, Models, Pages, Scratch
 
 PRIOR_RATE = 0.1
@@ -211,6 +211,9 @@ def decay_rates(partition: Fields, month: float) -> None:
         for b in range(MAX_POSITIONS):
             partition.row_position_seen[r, b] *= month
             partition.row_position_quality[r, b] *= month
+        for device in range(DEVICE_TYPES):
+            partition.device_seen[device, r] *= month
+            partition.device_quality[device, r] *= month
 
 
 @compiled

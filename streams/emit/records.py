@@ -9,6 +9,7 @@ import orjson
 
 from models.hazard import FEATURES as CHURN_FEATURES
 from streams.decisions.demand import TERMS
+from streams.decisions.seen_rows import NAMES as SEEN_TERMS
 from streams.engine import Headers
 from streams.events.decode import Reject
 from streams.profiles.parameters import Array
@@ -19,6 +20,8 @@ ROW_MODEL = "quality"
 PLAIN_MODEL = "popular"
 """What decides for a profile that has chosen a page without personal data."""
 CHURN_MODEL = "hazard"
+ROW_REASONS = TERMS + SEEN_TERMS[1:]
+"""What sets a row apart: a term of the demand model, or one of seen rows beside it."""
 
 Cause = dict[str, Any]
 
@@ -71,7 +74,7 @@ def encode_row_orders(
             "scores": scores[i][:n],
             "previous": previous[i][:before] if before else None,
             "reasons": [
-                {"row_id": names[row], "feature": TERMS[feature], "contribution": part}
+                {"row_id": names[row], "feature": ROW_REASONS[feature], "contribution": part}
                 for row, feature, part in zip(moved[i], features[i], parts[i], strict=True)
                 if row >= 0 and feature >= 0
             ],

@@ -82,6 +82,7 @@ def advance_outcomes(p: Fields, ts: int) -> None:
         for r in range(MAX_ROWS):
             p.row_seen[r] = np.uint16(round(p.row_seen[r] * month))
             p.row_quality[r] = np.uint16(round(p.row_quality[r] * month))
+            p.row_elsewhere[r] = np.uint16(round(p.row_elsewhere[r] * month))
         p.outcome_ts = ts
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from models.hazard import FEATURES as CHURN_FEATURES
 from models.quality import FEATURES as QUALITY_FEATURES
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 MAX_ROWS = 32
-"""Rows a home page may choose from. 2 float32 and 2 uint16 per row and profile: 384 bytes of a profile."""
+"""Rows a home page may choose from. 2 float32, 3 uint16 and 3 int8 per row and profile: 544 bytes of a profile."""
 DEDUP_EVENTS = 16
 """Event ids remembered per profile, 8 bytes each: a repeat within the profile's last 16 events counts
 once."""
@@ -51,6 +51,10 @@ DEVICE_TYPES = 7
 """As in ``events.kinds.DEVICES``."""
 DEMAND_TERMS = 12
 """Terms of the demand model (``decisions.demand``)."""
+SEEN_TERMS = 5
+"""Terms of the model of seen rows (``decisions.seen_rows``), ..."""
+SEEN_WEIGHTS = SEEN_TERMS + 3
+"""... and its weights: those of what is not the row's doing, too."""
 FEATURE_SCALE = 1024.0
 """Waiting feature vectors are kept as int16 in units of 1/1024: +-32 at a precision of 0.001."""
 
@@ -158,11 +162,14 @@ PROFILE = np.dtype(
         ("pending_playing", "u1", (PENDING,)),
         ("pending_p", "f4", (PENDING,)),
         ("pending_x", "i2", (PENDING, len(QUALITY_FEATURES))),
+        ("pending_device", "u1", (PENDING,)),  # 1 + type of device; more (seen_rows.LEARNS) on a page of ours
+        ("pending_terms", "i2", (PENDING, SEEN_TERMS)),  # only on a page of ours
         # rows
         ("rows", "f4", (MAX_ROWS, len(RowStat))),
         ("row_seen", "u2", (MAX_ROWS,)),  # impressions with a known outcome, in units of 1/OUTCOME_SCALE
         ("row_quality", "u2", (MAX_ROWS,)),  # ... of which led to a quality play
-        ("outcome_ts", "i8"),  # row_seen and row_quality are as of this time, to a day
+        ("row_elsewhere", "u2", (MAX_ROWS,)),  # plays not led to by an impression of the row, in those units
+        ("outcome_ts", "i8"),  # row_seen, row_quality and row_elsewhere are as of this time, to a day
         ("demand_ts", "i8"),  # as of this time
         ("seen", "f4"),  # impressions with a known outcome, and those that led to a quality play: 30 days
         ("quality", "f4"),
@@ -176,6 +183,7 @@ PROFILE = np.dtype(
         ("explore_row", "i1"),  # 1 + row shown higher than earned in this session
         ("ordered", "u1"),  # how many entries of order and shown are valid
         ("order", "i1", (MAX_ROWS,)),  # by score, with hysteresis
+        ("row_score", "i1", (MAX_ROWS,)),  # what the demand model gave it, against the mean of the page
         ("shown", "i1", (MAX_ROWS,)),  # as emitted
         ("shown_n", "u1"),
         ("own_page", "u1"),  # the rows that came into view last were those of a decision of ours
@@ -229,6 +237,8 @@ PARTITION = np.dtype(
         ("unshown_watch", "f8"),
         ("row_position_seen", "f4", (MAX_ROWS, MAX_POSITIONS)),
         ("row_position_quality", "f4", (MAX_ROWS, MAX_POSITIONS)),
+        ("device_seen", "f4", (DEVICE_TYPES, MAX_ROWS)),
+        ("device_quality", "f4", (DEVICE_TYPES, MAX_ROWS)),
         # demand: quality plays by row
         ("share", "f8", (MAX_ROWS,)),  # half-life 30 days
         ("recent", "f8", (MAX_ROWS,)),  # one day
@@ -243,6 +253,8 @@ PARTITION = np.dtype(
         ("company", "f4", (MAX_ROWS, MAX_ROWS)),  # ... by profiles whose plays were in the line's row
         ("demand_weight", "f8", (DEMAND_TERMS,)),
         ("demand_gradient", "f8", (DEMAND_TERMS,)),
+        ("seen_weight", "f8", (SEEN_WEIGHTS,)),
+        ("seen_covariance", "f8", (SEEN_WEIGHTS, SEEN_WEIGHTS)),
     ],
     align=True,
 )

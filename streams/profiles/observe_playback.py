@@ -12,6 +12,7 @@ from streams.decisions.demand import (
     learn_demand,
 )
 from streams.decisions.rows import count_own_outcome, count_unshown_watched, count_watched, row_qualities
+from streams.decisions.seen_rows import count_elsewhere
 from streams.events.kinds import (
     PLAYBACK_COMPLETE,
     PLAYBACK_PAUSE,
@@ -99,7 +100,7 @@ def observe_playback(
             if p.play_ts[j] < p.play_ts[k]:
                 k = j
         if p.play_id[k] != 0:
-            needs |= end_playback(p, k, i, topic, columns, partition, examples, weights, noted)
+            needs |= end_playback(p, k, i, topic, columns, partition, titles, examples, weights, noted)
         note(noted, ON_STARTED, i, columns.slot[i], ts, topic, columns.offset[i], title, row, duration_s)
         open_playback(p, k, playback, title, row + 1, start_s, duration_s, ts)
         p.open_search = 0
@@ -141,6 +142,7 @@ def observe_playback(
                     learn_demand(partition, pages.n, row, scratch.terms, scratch.scores)
                 count_quality_play(p, partition, pages.n, row, ts)
                 count_play(p, row, ts)
+            count_elsewhere(p, row, titles[p.play_title[k]].row - 1, p.play_position[k] > 0, ts)
             titles[p.play_title[k]].quality += 1.0
             dirty_title[p.play_title[k]] = 1
             j = p.play_pending[k] - 1
@@ -177,7 +179,7 @@ def observe_playback(
     elif kind in (PLAYBACK_STOP, PLAYBACK_SKIP, PLAYBACK_COMPLETE):
         if kind == PLAYBACK_COMPLETE:
             count(p, COMPLETES, 1.0, weights)
-        needs |= end_playback(p, k, i, topic, columns, partition, examples, weights, noted)
+        needs |= end_playback(p, k, i, topic, columns, partition, titles, examples, weights, noted)
     return needs
 
 
@@ -189,6 +191,7 @@ def end_playback(
     topic: int,
     columns: Columns,
     partition: Fields,
+    titles: Array,
     examples: Examples,
     weights: Array,
     noted: Noted,
@@ -216,5 +219,7 @@ def end_playback(
     if p.play_quality[k] == 0 and 0 < p.play_row[k] < OTHER_ROW + 1:
         count_play(p, p.play_row[k] - 1, ts)
         needs = DECIDE_ROWS
+    if p.play_quality[k] == 0:
+        count_elsewhere(p, p.play_row[k] - 1, titles[p.play_title[k]].row - 1, p.play_position[k] > 0, ts)
     close_playback(p, k)
     return needs

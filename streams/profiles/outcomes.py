@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from models.compiled import compiled
 from streams.decisions.rows import count_outcome, count_watched
+from streams.decisions.seen_rows import learn_seen
 from streams.profiles.clock import HOUR, MONTH
 from streams.profiles.layout import FEATURE_SCALE, MAX_POSITIONS, PENDING, PLAYBACKS
 from streams.profiles.parameters import Array, Fields, Parameters
@@ -56,6 +57,7 @@ def resolve(p: Fields, i: int, label: int, partition: Fields, examples: Examples
     row = p.pending_row[i] - 1
     position = p.pending_position[i]
     add_example(examples, p.pending_x[i], label, p.pending_p[i])
+    learn_seen(p, partition, i, label)
     count_outcome(
         p, partition, row, position, p.pending_length[i], label, p.last_ts, weights[MONTH], weights[HOUR]
     )

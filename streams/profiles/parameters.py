@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.hazard import FEATURES as CHURN_FEATURES
 from models.quality import FEATURES as QUALITY_FEATURES
-from streams.profiles.layout import DEMAND_TERMS, HALF_LIVES_DAYS, MAX_ROWS
+from streams.profiles.layout import DEMAND_TERMS, HALF_LIVES_DAYS, MAX_ROWS, SEEN_TERMS
 from streams.settings import Settings
 
 Array = npt.NDArray[Any]
@@ -117,6 +117,7 @@ class Scratch(NamedTuple):
     churn_ask: Floats
     quality: Floats
     terms: Floats
+    seen: Floats
     scores: Floats
     page: Array
 
@@ -155,6 +156,7 @@ def new_scratch() -> Scratch:
         churn_ask=np.zeros(len(CHURN_FEATURES)),
         quality=np.zeros(MAX_ROWS),
         terms=np.zeros((MAX_ROWS, DEMAND_TERMS)),
+        seen=np.zeros((MAX_ROWS, SEEN_TERMS)),
         scores=np.zeros(MAX_ROWS),
         page=np.zeros(MAX_ROWS, np.int8),
     )

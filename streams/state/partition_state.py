@@ -13,6 +13,7 @@ from models.hazard import FEATURES as CHURN_FEATURES
 from models.quality import FEATURES as QUALITY_FEATURES
 from streams.decisions.demand import START_WEIGHTS
 from streams.decisions.learner import Learner
+from streams.decisions.seen_rows import START, start_covariance
 from streams.profiles.audience_cells import CELL
 from streams.profiles.layout import MAX_ROWS, OTHER_ROW, PARTITION, PROFILE, TITLE
 from streams.profiles.parameters import Models, Pages, Tables
@@ -66,6 +67,8 @@ class PartitionState:
         self.table = np.zeros(1, PARTITION)
         self.table["demand_weight"][0] = START_WEIGHTS
         self.table["demand_gradient"][0] = 1.0
+        self.table["seen_weight"][0] = START
+        self.table["seen_covariance"][0] = start_covariance()
         self.rows: list[str] = []
         """Row ids by index. A row keeps its index for ever."""
         batch, learning = settings.learn_batch, settings.learning
