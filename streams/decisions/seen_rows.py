@@ -16,15 +16,7 @@ import numpy as np
 
 from models.compiled import compiled
 from models.kalman_logit import learn_outcome
-from streams.decisions.rows import (
-    OUTCOME_LIMIT,
-    PRIOR_RATE,
-    ROW_PRIOR,
-    base_rate,
-    log_odds,
-    row_rate,
-    smoothed,
-)
+from streams.decisions.rows import OUTCOME_LIMIT, PRIOR_RATE, ROW_PRIOR, base_rate, row_rate
 from streams.profiles.clock import advance_outcomes
 from streams.profiles.layout import DEVICE_TYPES, FEATURE_SCALE, OUTCOME_SCALE, SEEN_TERMS, SEEN_WEIGHTS
 from streams.profiles.parameters import Fields, Floats, Scratch
@@ -62,51 +54,47 @@ def start_covariance() -> Floats:
 
 @compiled
 def seen_terms(
-    p: Fields,
-    partition: Fields,
-    row: int,
-    demand: float,
-    features: Floats,
-    base: float,
-    log_base: float,
-    out: Floats,
+    p: Fields, partition: Fields, row: int, demand: float, row_log_odds: float, own_odds: float, out: Floats
 ) -> None:
-    """Fill ``out`` with the terms of ``row``; ``features`` are its features of ``models.quality`` (at any
-    position), ``base`` is everybody's rate and ``log_base`` its log-odds."""
-    usual = log_base + features[3]
+    """Fill ``out`` with the terms of ``row``. ``row_log_odds`` is its rate of quality plays against everybody's,
+    ``own_odds`` how many times everybody's odds the profile's are."""
+    rate = row_rate(partition, row, base_rate(partition))
+    odds = rate / (1.0 - rate)
     out[DEMAND] = demand
-    out[ROW_RATE] = features[3]
+    out[ROW_RATE] = row_log_odds
     out[DEVICE_RATE] = 0.0
+    out[HISTORY] = 0.0
+    out[TIMES_SEEN] = 0.0
     seen = partition.device_seen[p.device_type, row]
     if seen > 0:
-        rate = row_rate(partition, row, base)
-        there = smoothed(partition.device_quality[p.device_type, row], seen, rate, ROW_PRIOR)
-        out[DEVICE_RATE] = log_odds(there) - usual
-    shown = p.row_seen[row] / OUTCOME_SCALE
-    elsewhere = p.row_elsewhere[row] / OUTCOME_SCALE
-    out[HISTORY] = 0.0
+        played = partition.device_quality[p.device_type, row]
+        out[DEVICE_RATE] = np.log(
+            (played + ROW_PRIOR * rate) / ((seen - played + ROW_PRIOR * (1.0 - rate)) * odds)
+        )
+    shown, elsewhere = float(p.row_seen[row]), float(p.row_elsewhere[row])
     if shown + elsewhere > 0:
-        expected = min(6.9, max(-6.9, usual + features[0]))
-        rate = 1.0 / (1.0 + np.exp(-expected))
-        played = p.row_quality[row] / OUTCOME_SCALE + elsewhere
-        out[HISTORY] = log_odds(smoothed(played, shown + elsewhere, rate, HISTORY_PRIOR)) - expected
-    out[TIMES_SEEN] = np.log1p(shown) if shown > 0 else 0.0
+        odds *= own_odds
+        expected = HISTORY_PRIOR * OUTCOME_SCALE * odds / (1.0 + odds)
+        well = float(p.row_quality[row])
+        out[HISTORY] = np.log(
+            (well + elsewhere + expected) / ((max(0.0, shown - well) + expected / odds) * odds)
+        )
+        out[TIMES_SEEN] = np.log(1.0 + shown / OUTCOME_SCALE)
 
 
 @compiled
 def seen_scores(p: Fields, partition: Fields, n: int, scratch: Scratch) -> None:
     """Turn the demand model's scores of rows ``0..n-1`` in ``scratch.scores`` into this model's; ``scratch.ask``
     are the rows' features. Keeps the demand's scores, against their mean, for the impressions to come."""
-    base = base_rate(partition)
-    log_base = log_odds(base)
+    own_odds = np.exp(scratch.ask[0, 0])
     mean = 0.0
     for q in range(n):
         mean += scratch.scores[q] / n
     for q in range(n):
         demand = scratch.scores[q]
-        scaled = round((demand - mean) * SCORE_SCALE)
+        scaled = np.floor((demand - mean) * SCORE_SCALE + 0.5)
         p.row_score[q] = np.int8(min(127.0, max(-127.0, scaled)))
-        seen_terms(p, partition, q, demand, scratch.ask[q], base, log_base, scratch.seen[q])
+        seen_terms(p, partition, q, demand, scratch.ask[q, 3], own_odds, scratch.seen[q])
         score = 0.0
         for t in range(SEEN_TERMS):
             score += partition.seen_weight[t] * scratch.seen[q, t]
@@ -117,15 +105,14 @@ def seen_scores(p: Fields, partition: Fields, n: int, scratch: Scratch) -> None:
 def await_seen(
     p: Fields, partition: Fields, place: int, row: int, features: Floats, learns: bool, scratch: Scratch
 ) -> None:
-    """An impression of ``row`` waits at ``place``: keep its terms as they are now if it will teach (``learns``)."""
+    """An impression of ``row`` waits at ``place``: keep its terms as they are now if it will teach
+    (``learns``)."""
     p.pending_device[place] = 1 + p.device_type
     if not learns or row >= p.ordered:
         return
     p.pending_device[place] += LEARNS
-    base = base_rate(partition)
     terms = scratch.seen[0]
-    demand = p.row_score[row] / SCORE_SCALE
-    seen_terms(p, partition, row, demand, features, base, log_odds(base), terms)
+    seen_terms(p, partition, row, p.row_score[row] / SCORE_SCALE, features[3], np.exp(features[0]), terms)
     for t in range(SEEN_TERMS):
         p.pending_terms[place, t] = round(min(31.0, max(-31.0, terms[t])) * FEATURE_SCALE)
 
