@@ -32,12 +32,13 @@ TERMS = (
 POPULARITY, ROW_LIFT = TERMS.index("popularity"), TERMS.index("row_lift")
 """What a page without personal data is ordered by."""
 START_WEIGHTS = (0.0, 0.0, 0.5, 0.3, 0.45, 0.0, 0.0, 0.3, 1.0, 0.5, 1.0, 1.5)
-"""Where learning starts, and what pages of our own are ordered by.
+"""Where learning starts.
 
-A play from a page that we ordered ourselves says little of the weights: viewers go down a page and stop at what
-they play, so what stands high is played more, and learning would believe its own order. Terms about what was seen
-and not played (``quality``, ``own_rate``, ``row_lift``) weigh most there: tuned on six simulated audiences, where
-they beat weights learned from such plays by a tenth. Plays from pages of others teach the weights.
+Plays from pages of others teach these weights. Plays from pages of our own do not: viewers go down a page and stop at
+what they play, so what stands high is played more, and learning would believe its own order. There the rows that were
+seen teach ``seen_rows``, whose first term is this model's score: these weights are what a page of ours is ordered by
+before anything was learned, or with learning off. That first page does well with weight on what was seen and not
+played (``quality``, ``own_rate``, ``row_lift``): tuned on six simulated audiences.
 """
 PRIOR = 50.0
 """Quality plays that a row's own table must have seen to weigh as much as everybody's popularity."""
