@@ -13,6 +13,7 @@ paired_loss.py          is one model better than another? predict, then learn, p
 co_watch.py             bounded neighbours: what is watched by those who watched this
 factorisation.py        a vector a viewer, a vector a title
 kalman_logit.py         a few weights from one outcome at a time, with their whole covariance
+many_logs.py            logarithms and powers of many numbers at once: what scores of hundreds of titles need
 title_logit.py          which of many titles is played next, learned among those at the top
 drift.py                ADWIN on the loss
 arm_sums.py             an arm of an experiment, as sums that merge

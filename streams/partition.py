@@ -183,7 +183,8 @@ class Partition:
     def _interval_ms(self) -> int:
         settings = self._settings
         far_behind = max(self._behind.values(), default=0) >= settings.max_poll_records
-        return settings.catch_up_interval_ms if far_behind else settings.checkpoint_interval_ms
+        shortest = settings.checkpoint_interval_ms
+        return max(shortest, settings.catch_up_interval_ms) if far_behind else shortest
 
     async def save(self) -> bool:
         """One checkpoint of all that is unsaved now; ``False`` when there was nothing. Raises

@@ -41,6 +41,7 @@ class Scripted:
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     asked: list[tuple[TopicPartition, ...]] = field(default_factory=list)
     seeks: list[tuple[TopicPartition, int]] = field(default_factory=list)
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
 
     def assignment(self) -> set[TopicPartition]:
         return self.assigned
@@ -48,6 +49,9 @@ class Scripted:
     def seek(self, tp: TopicPartition, offset: int) -> None:
         self.seeks.append((tp, offset))
         self.positions[tp] = offset
+
+    def highwater(self, tp: TopicPartition) -> int | None:
+        return self.ends.get(tp)
 
     async def position(self, tp: TopicPartition) -> int:
         if tp not in self.assigned:
@@ -101,14 +105,14 @@ def test_batches_cover_the_log_without_a_gap_whatever_holes_it_has() -> None:
     ]
 
     async def story() -> None:
-        thread = thread_on(Scripted(script))
+        thread = thread_on(Scripted(script, ends={INPUT: 30}))
         await thread.place({INPUT: 10}, {INPUT: 1})
         assert spans(await fetch(thread)) == [(10, 13, [10, 11, 12])]
         assert spans(await fetch(thread)) == [(13, 20, [15, 17])]
         assert spans(await fetch(thread)) == [(20, 23, [])]
         assert spans(await fetch(thread)) == []
         (batch,) = (await fetch(thread))[TP(*INPUT)]
-        assert batch == FetchedBatch(topics.VIEWING_EVENTS, 0, 23, 24, batch.records, 1)
+        assert batch == FetchedBatch(topics.VIEWING_EVENTS, 0, 23, 24, batch.records, 1, behind=6)
 
     asyncio.run(story())
 

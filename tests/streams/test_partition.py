@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -200,6 +200,29 @@ def test_the_first_change_is_saved_soon_and_the_next_after_the_interval() -> Non
         partition.apply(batch(1, 2), 0)
         await asyncio.sleep(1.0)
         assert [at for at, *_ in shelf.kept] == pytest.approx([1.0 + GATHER_S, 1.0 + GATHER_S + 0.1])
+        await partition.close(1.0)
+        await running
+
+    virtual_time.run(story())
+
+
+def test_far_behind_checkpoints_are_fewer_until_the_partition_has_caught_up() -> None:
+    async def story() -> None:
+        shelf = Shelf(seconds=0.0)
+        config = load({}, checkpoint_interval_ms=100, catch_up_interval_ms=800, max_poll_records=50)
+        partition = begun(shelf, config)
+        running = asyncio.create_task(partition.run())
+        for start, behind in ((0, 50), (1, 49), (2, 0)):
+            partition.apply(replace(batch(start, start + 1), behind=behind), 0)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(2.0)
+        partition.apply(batch(3, 4), 0)
+        await asyncio.sleep(0.02)
+        partition.apply(batch(4, 5), 0)
+        await asyncio.sleep(1.0)
+        times = [at for at, *_ in shelf.kept]
+        assert times[1] - times[0] == pytest.approx(0.8)
+        assert times[3] - times[2] == pytest.approx(0.1)
         await partition.close(1.0)
         await running
 
