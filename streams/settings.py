@@ -48,8 +48,8 @@ class Settings:
     checkpoint_interval_ms: int = 50
     """A checkpoint closes at most this long after the first change it holds."""
     catch_up_interval_ms: int = 400
-    """The same while a partition is behind by more than a fetched batch (``max_poll_records``), if it is longer: decisions are late
-    by more than this anyway, and fewer, larger transactions leave more of the processor for catching up."""
+    """The same while a partition is behind by more than a fetched batch (``max_poll_records``), if longer: decisions
+    are late by more than this anyway, and fewer, larger transactions leave more of the processor for catching up."""
     checkpoint_records: int = 20_000
     """... or as soon as it holds this many records. Applying waits while more than twice as many are
     unsaved."""
