@@ -10,7 +10,7 @@ JOBS   ?= 2
 # More arguments for the programs: make demo ARGS='--seconds 30', make test ARGS='-k recovery'.
 ARGS   ?=
 
-.PHONY: help demo test lint format bench bench-learning clean
+.PHONY: help demo test lint format docs bench bench-learning clean
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo 'make test    lint, types and every test'
 	@echo 'make lint    ruff and mypy only'
 	@echo 'make format  ruff format and the fixes that ruff can make'
+	@echo 'make docs    writes the reference pages anew, from the code'
 	@echo 'make bench   the benchmarks on real Kafka; writes benchmarks/results/latest.json'
 	@echo 'make bench-learning  how well each surface learns, against random, popularity, River and the best possible'
 	@echo 'make clean   removes .venv, caches and build products'
@@ -42,6 +43,9 @@ lint: $(VENV)/.test
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.demo
+	PYTHONPATH=. $(BIN)/python docs/generate.py
 
 bench: $(VENV)/.demo
 	$(BIN)/python -m benchmarks $(ARGS)

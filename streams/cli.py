@@ -15,6 +15,7 @@ from importlib.metadata import version
 import click
 
 from streams.commands.audience import audience
+from streams.commands.broker import broker
 from streams.commands.demo import demo
 from streams.commands.models import models
 from streams.commands.schema import schema
@@ -64,7 +65,7 @@ def cli(ctx: click.Context) -> None:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-for _command in (demo, worker, topics, audience, replay, watch, models, schema):
+for _command in (demo, worker, broker, topics, audience, replay, watch, models, schema):
     cli.add_command(_command)
 
 

@@ -40,7 +40,7 @@ def _binary() -> str:
 
 
 class EmbeddedBroker:
-    """A broker of one's own on a free loopback port.
+    """A broker of one's own on a loopback port: ``port``, or by default (0) a free one.
 
     Raises ``ConfigurationError`` when the package is missing, ``BrokerError`` when the broker does not come
     up.
@@ -51,8 +51,9 @@ class EmbeddedBroker:
             settings = load(brokers=broker.address)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.port = 0
+        self._wanted = port
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -66,9 +67,16 @@ class EmbeddedBroker:
         """The broker's process id; ``None`` when it does not run."""
         return None if self._process is None else self._process.pid
 
+    def check(self) -> None:
+        """Raise ``BrokerError`` when it has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            raise BrokerError(f"the broker ended with exit code {self._process.returncode}")
+
     def start(self) -> EmbeddedBroker:
         """Start it and wait until it answers."""
         binary = _binary()
+        if self._wanted and not loopback.is_free(self._wanted):
+            raise ConfigurationError(f"port {self._wanted} is taken: choose another, or 0 for any free one")
         self._folder = Path(tempfile.mkdtemp(prefix="flywheel-broker-"))
         try:
             for attempt in range(1, START_ATTEMPTS + 1):
@@ -84,7 +92,7 @@ class EmbeddedBroker:
         return self
 
     def _launch(self, binary: str, log: Path) -> None:
-        self.port = loopback.free_port()
+        self.port = self._wanted or loopback.free_port()
         url = f"tcp://{self.address}"
         command = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url]
         command += ["--storage-engine", "memory://tansu/"]

@@ -28,6 +28,17 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    """Whether nobody listens on this loopback port at this moment."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
 def _ask(port: int, api: int, version: int, body: bytes, timeout_s: float) -> bytes | None:
     """Send one request and return the response's body, or ``None`` when nobody answers in time."""
     header = struct.pack(">hhih", api, version, 1, -1)
