@@ -18,7 +18,18 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-ROWS = ("Crime", "Comedy", "Drama", "Thriller", "Romance", "Sci-fi", "Documentary", "Kids", "Horror", "<b>News</b>")
+ROWS = (
+    "Crime",
+    "Comedy",
+    "Drama",
+    "Thriller",
+    "Romance",
+    "Sci-fi",
+    "Documentary",
+    "Kids",
+    "Horror",
+    "<b>News</b>",
+)
 TITLES = 10
 
 
@@ -67,9 +78,13 @@ class FakeGateway:
     def _row(self, row_id: str) -> dict[str, Any]:
         number = int(row_id[1:])
         titles = [
-            {"title_id": f"t{number}-{i}", "name": f"The <i>Long</i> Night {number * TITLES + i}", "artwork_id": f"a{number}-{i}"}
-            for i in range(TITLES)
-        ]  # fmt: skip
+            {
+                "title_id": f"t{number}-{place}",
+                "name": f"The <i>Long</i> Night {number * TITLES + place}",
+                "artwork_id": f"a{number}-{place}",
+            }
+            for place in range(TITLES)
+        ]
         return {"row_id": row_id, "name": ROWS[number], "titles": titles}
 
     def _ordered(self, profile: str) -> list[str]:
@@ -130,7 +145,7 @@ class FakeGateway:
         return _json({"accepted": len(told), "rejected": []}, 202)
 
     def _decide(self, event: dict[str, Any]) -> None:
-        good = event["type"] == "playback_progress" and event["position_s"] >= 5
+        good = event["type"] == "playback_progress" and 5 <= event["position_s"] < 6
         skipped = event["type"] == "playback_skip"
         if not good and not skipped:
             return

@@ -186,7 +186,7 @@ export class Player {
   #build() {
     const { title, trailer } = this.#now;
     const button = (words, act, symbol) =>
-      el("button", { type: "button", onclick: act }, icon(symbol), words);
+      el("button", { type: "button", onclick: act }, icon(symbol), el("span", { class: "words" }, words));
     const status = el("p", { class: "player-status", role: "status" });
     const toggle = el("button", { type: "button", class: "primary", onclick: () => this.toggle() }, "Pause");
     const done = el("span", { class: "done" });

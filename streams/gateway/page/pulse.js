@@ -47,7 +47,7 @@ export class Pulse {
           { low: 0, room: KEPT, label: "Events and decisions a second over the last minute and a half" })),
       figure("Event to decision", duration(now.p50), `${duration(now.p99)} for the slowest of a hundred`,
         lines([{ values: p50, kind: "one" }, { values: p99, kind: "two" }],
-          { low: 0, room: KEPT, label: "Median and slowest hundredth of the time from event to decision" })),
+          { low: 1, high: 3.3, room: KEPT, label: "Median and slowest hundredth of the time from event to decision" })),
       figure("What is played stands at", place ? `row ${place.toFixed(1)}` : "–", "mean of the last seconds; up is better",
         lines([{ values: places.map((value) => (value === null ? null : -value)), kind: "one" }],
           { room: KEPT, label: "Place on the page of what is played, over the last minute and a half" })),
