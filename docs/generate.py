@@ -22,7 +22,9 @@ from streams.metrics import catalogue
 from streams.settings import ENV_PREFIX, Settings
 
 REFERENCE = Path(__file__).parent / "reference"
-SETTINGS_SOURCE = Path(__file__).parents[1] / "streams" / "settings.py"
+SETTINGS_SOURCES = [
+    Path(__file__).parents[1] / "streams" / name for name in ("settings.py", "gateway/settings.py")
+]
 HEAD = "# {title}\n\n*Written by `make docs` from {source}: do not edit.*\n\n"
 Schema = dict[str, Any]
 
@@ -40,9 +42,9 @@ def table(names: tuple[str, ...], rows: Iterator[tuple[object, ...]] | list[tupl
 
 
 def groups() -> list[tuple[str, list[str]]]:
-    """The sections of ``settings.py`` with the fields in each, in order."""
+    """The sections of the settings' files with the fields in each, in order."""
     found: list[tuple[str, list[str]]] = [("which Kafka", [])]
-    for line in SETTINGS_SOURCE.read_text().splitlines():
+    for line in "".join(source.read_text() for source in SETTINGS_SOURCES).splitlines():
         section = re.match(r"    # --- ([^-]+?)(?: -+)?$", line)
         field = re.match(r"    ([a-z_]+): .* = ", line)
         if section:

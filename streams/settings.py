@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
 from streams.errors import ConfigurationError
+from streams.gateway.settings import GatewaySettings
 
 ENV_PREFIX = "FLYWHEEL_"
 
@@ -22,9 +23,9 @@ DAY_MS = 24 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The settings of one worker. Build it with :func:`load`; every field can be overridden from the
-    environment."""
+class Settings(GatewaySettings):
+    """The settings of one worker, or of a gateway. Build it with :func:`load`; every field can be overridden from
+    the environment."""
 
     # --- where
     # ---------------------------------------------------------------------------------------------------

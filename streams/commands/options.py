@@ -51,17 +51,19 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def explained_settings() -> list[tuple[str, str, str]]:
     """Environment variable, default and meaning of every setting, from ``settings.py`` itself."""
-    (definition,) = ast.parse(inspect.getsource(Settings)).body
-    assert isinstance(definition, ast.ClassDef)
     meanings: dict[str, str] = {}
-    for statement, following in zip(definition.body, definition.body[1:], strict=False):
-        if (
-            isinstance(statement, ast.AnnAssign)
-            and isinstance(statement.target, ast.Name)
-            and isinstance(following, ast.Expr)
-            and isinstance(following.value, ast.Constant)
-        ):
-            meanings[statement.target.id] = " ".join(str(following.value.value).replace("``", "").split())
+    for owner in Settings.__mro__[:-1]:
+        (definition,) = ast.parse(inspect.getsource(owner)).body
+        assert isinstance(definition, ast.ClassDef)
+        for statement, following in zip(definition.body, definition.body[1:], strict=False):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and isinstance(statement.target, ast.Name)
+                and isinstance(following, ast.Expr)
+                and isinstance(following.value, ast.Constant)
+            ):
+                text = str(following.value.value).replace("``", "")
+                meanings[statement.target.id] = " ".join(text.split())
     defaults = Settings()
     return [
         (
