@@ -1,6 +1,6 @@
 // The rows of the page: drawn once, then changed in place. Rows and titles that change their place are seen moving.
 //
-// Keys: one title of all is in the tab order; arrows go along a row and from row to row, Home and End to its ends.
+// Keys: one title of each row is in the tab order; arrows go along a row and from row to row, Home and End to its ends.
 
 import { artwork } from "./artwork.js";
 import { el, place, say } from "./dom.js";
@@ -56,9 +56,6 @@ export class Rows {
       this.#fill(this.#rows.get(row.row_id), row.titles, animate);
     }
     this.reorder(rows.map((row) => row.row_id), animate);
-    if (!this.#list.querySelector('button.title[tabindex="0"]')) {
-      this.#list.querySelector("button.title")?.setAttribute("tabindex", "0");
-    }
   }
 
   /** Put the rows into this order; those that are not named stay last. */
@@ -153,6 +150,7 @@ export class Rows {
     if (animate) rearranged(stayed, change, { duration: 600 });
     else change();
     row.order = titles.map((title) => title.title_id);
+    if (!row.list.querySelector('[tabindex="0"]')) row.list.querySelector("button.title")?.setAttribute("tabindex", "0");
     row.empty ??= el("p", { class: "empty" }, "Fills as you watch.");
     if (titles.length) row.empty.remove();
     else row.element.append(row.empty);
@@ -212,7 +210,7 @@ export class Rows {
 
   #roving(target) {
     if (!target.matches?.("button.title")) return;
-    for (const other of this.#list.querySelectorAll('button.title[tabindex="0"]')) other.tabIndex = -1;
+    for (const other of target.closest(".titles").querySelectorAll("button.title")) other.tabIndex = -1;
     target.tabIndex = 0;
   }
 
