@@ -58,11 +58,18 @@ def served() -> Iterator[Served]:
     served.end()
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     require_chromium()
-    with chromium(tmp_path / "chromium", still=True) as browser:
+    with chromium(tmp_path_factory.mktemp("chromium"), still=True) as browser:
         yield browser
+
+
+@pytest.fixture
+def browser(window: Browser) -> Iterator[Browser]:
+    yield window
+    window.window.get("about:blank")
+    window.complaints()
 
 
 def opened(browser: Browser, served: Served) -> Browser:

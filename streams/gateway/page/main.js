@@ -108,7 +108,9 @@ function categories(names) {
   byId("categories").replaceChildren(...names.slice(0, 8).map((name) => el("li", {},
     el("button", { type: "button", onclick: () => {
       if (you()) visitor.tell("browse", { category_id: name, dwell_s: 5 }, `you looked at ${name}`);
-      look(name);
+      const row = rows.order.find((rowId) => rowId === name || rows.name(rowId).toLowerCase() === name.toLowerCase());
+      if (row) rows.scrollTo(row);
+      else look(name);
     } }, name))));
 }
 
