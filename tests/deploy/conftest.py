@@ -11,9 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 import yaml
+
+from streams.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -76,3 +79,24 @@ def schema(name: str) -> Any:
 def schema_named() -> Any:
     """``schema_named(name)``: a validator of ``schemas/NAME.json``."""
     return schema
+
+
+def parsed(arguments: list[str]) -> click.Command:
+    """The command that ``arguments`` name, having parsed them all; else ``click.UsageError``, as from the program."""
+    command: click.Command = cli
+    context = click.Context(cli, info_name="flywheel")
+    rest = list(arguments)
+    while isinstance(command, click.Group) and (rest or not command.invoke_without_command):
+        name, *rest = rest or [""]
+        inner = command.get_command(context, name)
+        if inner is None:
+            raise click.UsageError(f"`{name}` is no command of `{context.command_path}`")
+        command, context = inner, click.Context(inner, info_name=name, parent=context)
+    command.parse_args(context, rest)
+    return command
+
+
+@pytest.fixture
+def parse() -> Any:
+    """``parse(arguments)``: the command of ``flywheel`` that they name, or ``click.UsageError``."""
+    return parsed
