@@ -17,6 +17,7 @@ import click
 from streams.commands.audience import audience
 from streams.commands.broker import broker
 from streams.commands.demo import demo
+from streams.commands.gateway import gateway
 from streams.commands.models import models
 from streams.commands.schema import schema
 from streams.commands.topics import topics
@@ -65,7 +66,7 @@ def cli(ctx: click.Context) -> None:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-for _command in (demo, worker, broker, topics, audience, replay, watch, models, schema):
+for _command in (demo, worker, gateway, broker, topics, audience, replay, watch, models, schema):
     cli.add_command(_command)
 
 

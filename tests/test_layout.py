@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from streams.gateway import catalogue as gateway_catalogue
 from streams.metrics import catalogue
+
+METRICS = (*catalogue.CATALOGUE, *gateway_catalogue.CATALOGUE)
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
@@ -210,7 +213,7 @@ def test_nothing_names_the_machine_it_was_written_on() -> None:
 
 
 def test_metric_names_say_their_unit() -> None:
-    for metric in catalogue.CATALOGUE:
+    for metric in METRICS:
         assert re.fullmatch(r"flywheel_[a-z]+(_[a-z]+)*", metric.name), metric.name
         assert metric.name.rsplit("_", 1)[1] in catalogue.UNITS, metric.name
         assert (metric.kind == "counter") == metric.name.endswith("_total"), metric.name
@@ -218,16 +221,14 @@ def test_metric_names_say_their_unit() -> None:
         assert (metric.kind == "histogram") == bool(metric.buckets), metric.name
         assert list(metric.buckets) == sorted(set(metric.buckets)), metric.name
         assert metric.why.endswith((".", ")")) and len(metric.why) >= 20, metric.name
-    assert len({metric.name for metric in catalogue.CATALOGUE}) == len(catalogue.CATALOGUE)
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
 def test_every_metric_is_in_the_catalogue() -> None:
     defined = [value for value in vars(catalogue).values() if isinstance(value, catalogue.Metric)]
     assert set(defined) == set(catalogue.CATALOGUE)
-    known = {metric.name for metric in catalogue.CATALOGUE}
-    known |= {
-        f"{m.name}_{part}" for m in catalogue.CATALOGUE if m.buckets for part in ("bucket", "sum", "count")
-    }
+    known = {metric.name for metric in METRICS}
+    known |= {f"{m.name}_{part}" for m in METRICS if m.buckets for part in ("bucket", "sum", "count")}
     deployed = [path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yml", ".json", ".md")]
     unknown = [
         f"{name_of(path)}: {found}"
