@@ -6,49 +6,10 @@ is labelled by profile or title, so a worker has a few hundred series at most.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal["counter", "gauge", "histogram", "info"]
-
-UNITS = (
-    "seconds",
-    "bytes",
-    "ratio",
-    "nats",
-    "events",
-    "records",
-    "profiles",
-    "partitions",
-    "batches",
-    "choices",
-    "total",
-    "info",
-)
-"""What a metric's name may end with. ``nats``: log loss with the natural logarithm."""
-
-LATENCY_SECONDS = (
-    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0
-)  # fmt: skip
-"""Event to decision: the objective is 300 ms at the 99th percentile; a minute is seen in a backlog."""
-STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""One batch or one checkpoint: milliseconds when all is well; a transaction times out at 15 s."""
-RECOVERY_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-"""Rebuilding one partition: 100,000 profiles take about a second; the deadline without progress is 120 s."""
-SIZES = (1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0, 8_000.0, 20_000.0, 50_000.0)
-"""Records of a batch (4,000 at most by default) or a checkpoint (20,000 and more by default)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric: ``name`` as scraped, ``why`` is its help text, ``buckets`` are upper bounds in its unit."""
-
-    name: str
-    kind: Kind
-    why: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
+from streams.metrics.metric import LATENCY_SECONDS as LATENCY_SECONDS
+from streams.metrics.metric import RECOVERY_SECONDS, SIZES, STEP_SECONDS
+from streams.metrics.metric import UNITS as UNITS
+from streams.metrics.metric import Metric as Metric
 
 # --- what comes in ----------------------------------------------------------------------------------------
 EVENTS = Metric("flywheel_events_total", "counter", "Events applied, by type: the traffic.", ("type",))
@@ -249,6 +210,48 @@ CREDIT = Metric(
     ("surface",),
 )
 
+CHURN = Metric(
+    "flywheel_churn_profiles",
+    "gauge",
+    "Profiles by band of their last churn score: a shift means that viewers, or the model, changed.",
+    ("band", "partition"),
+)
+
+# --- experiments, as every worker reads them --------------------------------------------------------------
+EXPOSED = Metric(
+    "flywheel_experiment_exposed_profiles",
+    "gauge",
+    "Profiles that came under each arm so far, over all partitions.",
+    ("experiment", "arm"),
+)
+LIFT = Metric(
+    "flywheel_experiment_lift_ratio",
+    "gauge",
+    "An arm's lift over the control (0.1 is 10 %), with CUPED.",
+    ("experiment", "arm"),
+)
+LIFT_LOW = Metric(
+    "flywheel_experiment_lift_low_ratio",
+    "gauge",
+    "Lower end of the lift's interval, valid however often it is looked at. Not shown before there is one.",
+    ("experiment", "arm"),
+)
+LIFT_HIGH = Metric(
+    "flywheel_experiment_lift_high_ratio", "gauge", "Upper end of the lift's interval.", ("experiment", "arm")
+)
+SPLIT = Metric(
+    "flywheel_experiment_split_p_ratio",
+    "gauge",
+    "Always-valid p that the arms' sizes are as declared. Below 0.01 the split is broken: trust no result.",
+    ("experiment",),
+)
+STOPPED = Metric(
+    "flywheel_experiment_stopped_ratio",
+    "gauge",
+    "1 for an arm that a guardrail has stopped, else 0.",
+    ("experiment", "arm"),
+)
+
 # --- what this process is ---------------------------------------------------------------------------------
 GUARANTEE = Metric(
     "flywheel_guarantee_info", "info", "Exactly once or at least once, as found at start-up.", ("guarantee",)
@@ -267,7 +270,8 @@ CATALOGUE: tuple[Metric, ...] = (
     LOST, INCIDENTS,
     SEEKS, DROPPED, ASSIGNED, RECOVERING, PROGRESS,
     PROFILES, STATE_BYTES, AUC, LOG_LOSS, CALIBRATION, LEARNED, DRIFT,
-    SHADOW_GAIN, SHADOW_GAIN_LOW, POLICY_VALUE, POLICY_LOW, POLICY_HIGH, POLICY_SAMPLE, CREDIT,
+    SHADOW_GAIN, SHADOW_GAIN_LOW, POLICY_VALUE, POLICY_LOW, POLICY_HIGH, POLICY_SAMPLE, CREDIT, CHURN,
+    EXPOSED, LIFT, LIFT_LOW, LIFT_HIGH, SPLIT, STOPPED,
     GUARANTEE, BUILD,
 )  # fmt: skip
 """All of them, in the order of a dashboard read from top to bottom."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from models.evaluation import RollingQuality
 from models.off_policy import PolicyValue
+from streams.emit.records import BANDS
 from streams.metrics.observe import ModelView
 from streams.pipeline import PartitionEngine
 
@@ -52,6 +56,16 @@ class EngineFigures:
                     learner.shadow.rolling, learner.shadow.batches, 0, (learner.pairs.gain, learner.pairs.low)
                 )
         return figures
+
+    def churn(self) -> Mapping[str, int]:
+        """Profiles by band of their last churn score."""
+        records = self.engine.state.profiles.records[: len(self.engine.state.profiles.names)]
+        bands = records["churn_band"][records["churn_version"] > 0]
+        return dict(zip(BANDS, np.bincount(bands, minlength=len(BANDS)).tolist(), strict=True))
+
+    def experiments(self) -> Mapping[str, Mapping[str, Any]]:
+        """The last result of every experiment that this worker has read of."""
+        return self.engine.surfaces.context.shared.experiments
 
     def policies(self) -> Mapping[str, Mapping[str, PolicyValue]]:
         """Off-policy sums by surface and policy."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from streams import topics
 from streams.engine import Writes
 from streams.metrics import catalogue as c
 from streams.metrics.catalogue import Metric
+from streams.metrics.experiments import show_experiments
 from streams.metrics.instruments import Instruments
 from streams.metrics.policies import show_policies
 from streams.partition import Observer
@@ -74,6 +75,12 @@ class EngineView(Protocol):
 
     def policies(self) -> Mapping[str, Mapping[str, PolicyValue]]:
         """Off-policy sums by surface and policy."""
+
+    def churn(self) -> Mapping[str, int]:
+        """Profiles by band of their last churn score."""
+
+    def experiments(self) -> Mapping[str, Mapping[str, Any]]:
+        """The last ``experiment-results`` record of every experiment; the same for all engines of a worker."""
 
 
 COUNTED: Mapping[str, Metric] = {
@@ -224,7 +231,12 @@ class Observations(Observer):
                 if model.gain is not None:
                     self.instruments.set(c.SHADOW_GAIN, model.gain[0], name, partition)
                     self.instruments.set(c.SHADOW_GAIN_LOW, model.gain[1], name, partition)
+            for band, count in engine.churn().items():
+                self.instruments.set(c.CHURN, count, band, partition)
             self._take_counts(number)
+        for engine in self._engines().values():
+            show_experiments(self.instruments, engine.experiments())
+            break  # all engines of a worker know the same
         show_policies(self.instruments, [engine.policies() for engine in self._engines().values()])
 
     def _take_counts(self, number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ class Engine:
     events: dict[str, int] = field(default_factory=dict)
     model: Model = field(default_factory=Model)
     known_policies: dict[str, dict[str, PolicyValue]] = field(default_factory=dict)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
         return {"events": self.events, "duplicates": {"all": 2}, "changes": {"row-order": 4}}
@@ -50,6 +52,12 @@ class Engine:
 
     def models(self) -> Mapping[str, Model]:
         return {"quality": self.model}
+
+    def churn(self) -> Mapping[str, int]:
+        return {"low": 5, "medium": 3, "high": 2}
+
+    def experiments(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.results
 
 
 class Clock:
@@ -258,3 +266,17 @@ def test_policies_and_shadows_are_shown_with_their_bounds(scene: Scene) -> None:
     low, high = shown(c.POLICY_LOW.name, ips), shown(c.POLICY_HIGH.name, ips)
     assert low is not None and high is not None and low < 1.0 < high
     assert shown(c.SHADOW_GAIN_LOW.name, {"model": "quality", "partition": "0"}) == 0.01
+
+
+def test_churn_by_band_and_experiments_with_the_intervals_that_are_known(scene: Scene) -> None:
+    control = {"arm": "control", "exposures": 50, "lift": 0.0, "low": 0.0, "high": 0.0, "stopped": False}
+    taste = {"arm": "taste", "exposures": 48, "lift": 0.2, "low": None, "high": None, "stopped": True}
+    scene.engine.results = {"shelves": {"sample_ratio_valid_p": 0.9, "arms": [control, taste]}}
+    scene.seen.refresh()
+    shown = scene.seen.instruments.registry.get_sample_value
+    assert shown(c.CHURN.name, {"band": "high", "partition": "0"}) == 2
+    arm = {"experiment": "shelves", "arm": "taste"}
+    assert (shown(c.LIFT.name, arm), shown(c.EXPOSED.name, arm), shown(c.STOPPED.name, arm)) == (0.2, 48, 1)
+    assert shown(c.LIFT_LOW.name, arm) is None
+    assert shown(c.LIFT_LOW.name, arm | {"arm": "control"}) == 0.0
+    assert shown(c.SPLIT.name, {"experiment": "shelves"}) == 0.9
