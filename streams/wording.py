@@ -145,6 +145,8 @@ def experiment_in_words(result: Record) -> str:
     if not result["arms"]:
         return words
     arm = max(result["arms"], key=lambda one: float(one["lift"]))
+    if arm["low"] is None or arm["high"] is None:
+        return f"{words}; {arm['arm']}: no interval yet, {arm['exposures']:,} exposures"
     interval = f"[{arm['low']:+.3g}, {arm['high']:+.3g}]"
     return f"{words}; {arm['arm']} {arm['lift']:+.3g} {interval}, {arm['exposures']:,} exposures"
 
