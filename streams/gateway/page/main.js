@@ -140,7 +140,9 @@ function decided({ topic, record }) {
     glance.show(rows.order, (rowId) => rows.name(rowId));
   } else if (topic === "churn-scores") churn(record);
   else rereadSoon();
-  story.tell(topic, record, you() ? visitor.causeOf(record) : null);
+  const cause = you() ? visitor.causeOf(record) : null;
+  if (cause) pulse.caused(cause.ms);
+  story.tell(topic, record, cause);
 }
 
 /** The audience: its clock, who is active, the experiments. */
