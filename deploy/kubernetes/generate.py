@@ -1,7 +1,8 @@
 """Writes the manifests that follow from the code: ``python deploy/kubernetes/generate.py``.
 
-Topics of each overlay from ``streams.topics.catalogue`` and ``streams.admin.configs_of``, and the alerts from
-``deploy/prometheus/rules``. ``tests/deploy`` compares what is committed with what this would write.
+Topics of each overlay from ``streams.topics.catalogue`` and ``streams.admin.configs_of``, users with their rights
+from ``streams.security.acls``, and the alerts from ``deploy/prometheus/rules``. ``tests/deploy`` compares what is
+committed with what this would write.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from streams.admin import INPUT_RETENTION_MS, configs_of  # noqa: E402
+from streams.security.acls import DESCRIBE, GROUP, TOPIC, Right, rights  # noqa: E402
+from streams.security.printing import strimzi  # noqa: E402
 from streams.settings import Settings  # noqa: E402
-from streams.topics import catalogue  # noqa: E402
+from streams.topics import VIEWING_EVENTS, catalogue  # noqa: E402
 
-CLUSTER = "kafka"
+CLUSTER = "flywheel"
 """Name of the Kafka in base/kafka.yaml: the label by which Strimzi's operators find what is theirs."""
 OVERLAYS = {
     "small": Settings(partitions=4, replication=1),
     "production": Settings(partitions=16, replication=3),
 }
 """What each overlay's kustomization.yaml sets as well (a test compares)."""
+USERS = ("worker", "gateway", "producer", "reader", "operator")
+"""Programs of every overlay, with ``flywheel-`` before them; simulated viewers are not let into production."""
 HEADER = "# Written by deploy/kubernetes/generate.py; change {source} instead.\n"
 
 Manifest = dict[str, Any]
@@ -47,6 +52,24 @@ def topic_manifests(settings: Settings) -> list[Manifest]:
         }
         for topic in catalogue(settings)
     ]
+
+
+def user_manifests(programs: tuple[str, ...], settings: Settings) -> list[Manifest]:
+    """A KafkaUser for each program, allowed what ``flywheel acls print`` says."""
+    return [_user(program, rights(program, settings)) for program in programs]
+
+
+def autoscaler_manifest(settings: Settings) -> Manifest:
+    """The KafkaUser that KEDA asks as: how far the workers' group is behind, and nothing else."""
+    return _user(
+        "autoscaler", [Right(GROUP, settings.app_id, DESCRIBE), Right(TOPIC, VIEWING_EVENTS, DESCRIBE)]
+    )
+
+
+def _user(program: str, allowed: list[Right]) -> Manifest:
+    manifest: Manifest = yaml.safe_load("\n".join(strimzi(allowed, f"User:flywheel-{program}")))
+    manifest["metadata"]["labels"]["strimzi.io/cluster"] = CLUSTER
+    return manifest
 
 
 def rule_manifests(folder: Path) -> list[Manifest]:
@@ -72,6 +95,13 @@ def files() -> dict[Path, str]:
         )
         for name, settings in OVERLAYS.items()
     }
+    acls, base = "streams/security/acls.py", OVERLAYS["production"]
+    written[HERE / "base" / "users.yaml"] = _text(
+        [*user_manifests(USERS, base), autoscaler_manifest(base)], acls
+    )
+    written[HERE / "overlays" / "small" / "audience-user.yaml"] = _text(
+        user_manifests(("audience",), OVERLAYS["small"]), acls
+    )
     written[HERE / "base" / "rules.yaml"] = _text(
         rule_manifests(ROOT / "deploy" / "prometheus" / "rules"), "deploy/prometheus/rules"
     )

@@ -110,11 +110,6 @@ def test_what_is_waited_for_can_happen(compose: Any) -> None:
                 assert services[needed].get("restart", "no") == "no"  # else it would never have completed
 
 
-@pytest.mark.xfail(
-    not ((DEPLOY / "prometheus" / "rules").exists() and (DEPLOY / "grafana").exists()),
-    reason="not there yet",
-    strict=True,
-)
 def test_what_is_mounted_exists(compose: Any) -> None:
     for service in compose["services"].values():
         for volume in service.get("volumes", []):

@@ -49,7 +49,7 @@ def test_every_manifest_fits_its_kind(manifests: tuple[dict[str, Any], ...], sch
 def test_everything_is_there(overlay: str, manifests: tuple[dict[str, Any], ...]) -> None:
     kinds = {manifest["kind"] for manifest in manifests}
     assert kinds >= {
-        "Namespace", "Kafka", "KafkaNodePool", "KafkaTopic", "StatefulSet", "Deployment", "Service",
+        "Namespace", "Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "StatefulSet", "Deployment", "Service",
         "HorizontalPodAutoscaler", "PodDisruptionBudget", "ScaledObject", "TriggerAuthentication", "ServiceMonitor",
         "PrometheusRule", "NetworkPolicy", "ConfigMap", "ServiceAccount",
     }  # fmt: skip
