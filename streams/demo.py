@@ -1,7 +1,7 @@
 """The demo: a broker, simulated viewers, one worker, and what it decides, live.
 
 1. A broker of its own, unless one is given; the topics; the catalogs in them.
-2. A worker in a process of its own, and the wait until it is ready.
+2. A worker in a process of its own, and the wait until it is ready; a gateway, which serves the live page.
 3. Viewers publish; their pages follow what is decided; every decision is read back, read committed.
 4. When time is up or on Ctrl-C: no more events, wait until the worker has applied them all, stop it.
 5. The summary.
@@ -13,15 +13,17 @@ import asyncio
 import signal
 import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.live import Live
 
-from streams import admin, scrape, stage, topics
+from streams import admin, demo_page, scrape, stage, topics
+from streams.audience.crowd import Audience
 from streams.audience.publisher import Publisher
 from streams.audience.scenarios import STEADY, Scenario
 from streams.audience.show import Show, audience_for, wall_clock_ms
@@ -57,6 +59,20 @@ class Demo:
     malformed: float | None
     seed: int
     scenario: Scenario = STEADY
+    live_page: bool = True
+
+    @property
+    def show(self) -> Show:
+        """Its audience."""
+        return Show(
+            profiles=self.profiles,
+            rate=self.rate,
+            seconds=self.seconds,
+            titles=TITLES,
+            malformed=self.malformed,
+            seed=self.seed,
+            scenario=self.scenario,
+        )
 
 
 def run_demo(plan: Demo) -> stage.Standing:
@@ -70,10 +86,17 @@ def run_demo(plan: Demo) -> stage.Standing:
         settings = load(
             brokers=brokers, partitions=plan.partitions, web_host="127.0.0.1", web_port=free_port()
         )
+        audience = audience_for(plan.show, wall_clock_ms())
+        if not settings.experiments:
+            declared = stack.enter_context(NamedTemporaryFile("w", prefix="flywheel-", suffix=".toml"))
+            declared.write(demo_page.experiments_from(audience.start_ms))
+            declared.flush()
+            settings = replace(settings, experiments=declared.name)
+        if plan.live_page:
+            settings = demo_page.page_settings(settings)
         admin.create_topics(settings)
         admin.require_topics(settings)
-        worker = WorkerProcess(settings)
-        standing = asyncio.run(Performance(plan, settings, worker, console).run(stack))
+        standing = asyncio.run(Performance(plan, settings, audience, console).run(stack))
     console.print(stage.report(standing))
     if plan.summary is not None:
         plan.summary.write_bytes(orjson.dumps(standing.summary(), option=orjson.OPT_INDENT_2) + b"\n")
@@ -84,26 +107,18 @@ def run_demo(plan: Demo) -> stage.Standing:
 class Performance:
     """One run of the demo on a broker that has the topics."""
 
-    def __init__(self, plan: Demo, settings: Settings, worker: WorkerProcess, console: Console) -> None:
+    def __init__(self, plan: Demo, settings: Settings, audience: Audience, console: Console) -> None:
         self._plan = plan
         self._settings = settings
-        self._worker = worker
+        self._worker = WorkerProcess(settings)
+        self._gateway = demo_page.gateway_process(settings) if plan.live_page else None
         self._console = console
-        show = Show(
-            profiles=plan.profiles,
-            rate=plan.rate,
-            seconds=plan.seconds,
-            titles=TITLES,
-            malformed=plan.malformed,
-            seed=plan.seed,
-            scenario=plan.scenario,
-        )
-        self._audience = audience_for(show, wall_clock_ms())
+        self._audience = audience
         self._publisher = Publisher(
             settings,
             self._audience,
             rate=plan.rate,
-            malformed_share=show.malformed_share,
+            malformed_share=plan.show.malformed_share,
             seed=plan.seed,
             clock_ms=wall_clock_ms,
         )
@@ -114,7 +129,7 @@ class Performance:
         self._arrived_at = self._began = self._ended = 0.0
 
     async def run(self, stack: ExitStack) -> stage.Standing:
-        """Everything from the catalogs to the last decision; the worker ends with ``stack``."""
+        """Everything from the catalogs to the last decision; worker and gateway end with ``stack``."""
         followed = (*SURFACES, *AGGREGATES, topics.DEAD_LETTERS)
         async with self._publisher, Follower(self._settings, followed, from_start=False) as follower:
             await self._publisher.publish_catalog()
@@ -122,8 +137,13 @@ class Performance:
                 "2. the worker starts (the first time it compiles its engine: a minute or two)"
             )
             stack.enter_context(self._worker)
+            if self._gateway is not None:
+                stack.enter_context(self._gateway)
             with self._console.status("waiting for the worker"):
                 await self._until_ready()
+            if self._gateway is not None:
+                await demo_page.until_page(self._settings, self._gateway)
+                self._console.print(stage.invitation(demo_page.page_url(self._settings)))
             plan = self._plan
             self._console.print(f"3. {plan.profiles} viewers, {plan.rate:g} events/s, {plan.scenario.name}")
             self._began = time.monotonic()
@@ -211,8 +231,11 @@ class Performance:
                 return
             last = time.monotonic()
             self._worker.check()
+            if self._gateway is not None:
+                self._gateway.check()
             if screen is not None:
-                screen.update(stage.page(self.standing(), self._tally, self._settings.brokers), refresh=True)
+                where = demo_page.page_url(self._settings) if self._gateway else self._settings.brokers
+                screen.update(stage.page(self.standing(), self._tally, where), refresh=True)
             else:
                 self._console.print(
                     stage.line(self.standing(), self._tally), markup=False, highlight=False, soft_wrap=True

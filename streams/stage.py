@@ -73,6 +73,14 @@ def line(standing: Standing, tally: Tally) -> str:
     )
 
 
+def invitation(url: str) -> Panel:
+    """Where to look, so that nobody overlooks it."""
+    words = Text.assemble(
+        ("live page  ", "bold"), (url, "bold underline"), "  play a title there; its rows move"
+    )
+    return Panel(words, border_style="bold", expand=False)
+
+
 def latest_of_others(tally: Tally, each: int = 2) -> Iterator[str]:
     """The latest decisions beside pages and churn scores, ``each`` of every surface."""
     for topic in OTHERS:

@@ -1,4 +1,4 @@
-"""A worker in a process of its own, for the commands that bring their worker along."""
+"""A worker, or a gateway, in a process of its own, for the commands that bring theirs along."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ LAST_WORDS = 15
 
 
 class WorkerProcess:
-    """``python -m streams worker`` with exactly ``settings`` in its environment. Use it as a context
-    manager.
+    """``python -m streams worker`` (or ``program`` of it) with exactly ``settings`` in its environment. Use it as a
+    context manager.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, program: str = "worker") -> None:
         self._settings = settings
-        self._log = tempfile.NamedTemporaryFile(prefix="flywheel-worker-", suffix=".log")  # noqa: SIM115
+        self._program = program
+        self._log = tempfile.NamedTemporaryFile(prefix=f"flywheel-{program}-", suffix=".log")  # noqa: SIM115
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> str:
-        """All that the worker has said."""
+        """All that the process has said."""
         return Path(self._log.name).read_text(errors="replace")
 
     def check(self) -> None:
         """Raise ``FlywheelError`` with the worker's last words if it has ended."""
         if self._process is not None and self._process.poll() is not None:
             words = "\n".join(self.log.splitlines()[-LAST_WORDS:])
-            raise FlywheelError(f"the worker ended with exit code {self._process.returncode}:\n{words}")
+            raise FlywheelError(
+                f"the {self._program} ended with exit code {self._process.returncode}:\n{words}"
+            )
 
     def stop(self) -> None:
         """SIGTERM, and wait until it has finished its checkpoint and left."""
@@ -58,7 +61,7 @@ class WorkerProcess:
         for field in fields(Settings):
             environ[f"{ENV_PREFIX}{field.name.upper()}"] = str(getattr(self._settings, field.name))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streams", "worker"],
+            [sys.executable, "-m", "streams", self._program],
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=self._log,

@@ -30,6 +30,7 @@ from streams.commands.options import scenario_option
     help="Share of broken records, for the dead letters.",
 )
 @scenario_option
+@click.option("--page/--no-page", "live_page", default=True, help="Serve the live page.  [default: page]")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same viewers.")
 def demo(
     seconds: float | None,
@@ -40,12 +41,14 @@ def demo(
     rate: float,
     malformed: float,
     scenario: str,
+    live_page: bool,
     seed: int,
 ) -> None:
     """See it work: a broker, simulated viewers, one worker, and what it decides, live.
 
     Needs nothing but this program: the broker is embedded (no Docker, no Java). What is decided changes
-    because of what viewers do; each change says why. With --brokers it runs on your Kafka, exactly once.
+    because of what viewers do; each change says why. The live page, at the address it prints, is yours to
+    use among the viewers. With --brokers it runs on your Kafka, exactly once.
 
     \b
     Examples:
@@ -68,5 +71,6 @@ def demo(
         malformed=max(malformed, story.malformed_share),
         seed=seed,
         scenario=story,
+        live_page=live_page,
     )
     run_demo(plan)

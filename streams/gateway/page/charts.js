@@ -2,6 +2,9 @@
 
 import { svg } from "./dom.js";
 
+/** So few points do not yet fill the width. */
+const FIRST_ROOM = 20;
+
 const round = (number) => Math.round(number * 10) / 10;
 
 function scale(values, height, low, high) {
@@ -21,7 +24,7 @@ export function lines(series, { width = 220, height = 46, low, high, room = 60, 
   const y = scale(all, height, low, high);
   const drawn = series.map(({ values, kind }) => {
     const shown = values.slice(-room);
-    const step = width / (room - 1);
+    const step = width / (Math.max(FIRST_ROOM, shown.length) - 1);
     const start = width - (shown.length - 1) * step;
     let pen = "M";
     const d = shown.map((value, at) => {

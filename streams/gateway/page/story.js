@@ -61,12 +61,14 @@ export class Story {
       const moved = moves(record.previous, record.rows);
       const best = bestExplained(moved, record.reasons);
       if (!best) return { words: `The page begins with ${this.#names.row(record.rows[0])}` };
-      const why = record.reasons.find((reason) => reason.row_id === best.rowId);
+      const up = best.before - best.after;
+      const why = record.reasons.find((reason) => reason.row_id === best.rowId && reason.contribution * up > 0);
       const others = moved.length - 1;
       return {
         words: `${this.#names.row(best.rowId)} went from row ${best.before} to row ${best.after}`
           + (others ? ` (${others} more moved)` : ""),
-        why: why && !record.explore ? rowReason(why, you) : record.explore ? "the page tries something new" : null,
+        why: why ? rowReason(why, you) : record.explore ? "the page tries something new"
+          : up > 0 ? "others lost more" : "others gained more",
       };
     }
     if (topic === "homepage-rankings" && record.titles.length) {
