@@ -19,6 +19,8 @@ from aiokafka.errors import KafkaError, for_code
 
 from streams import topics
 from streams.errors import BrokerError, ConfigurationError
+from streams.security.connection import connection
+from streams.security.refusals import refusal
 from streams.settings import DAY_MS, Settings
 from streams.topics import Topic
 
@@ -163,11 +165,13 @@ def compare(topic: Topic, found: Found | None, settings: Settings) -> list[Findi
 
 
 async def _with_admin(settings: Settings, work: Any) -> Any:
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers, client_id=f"{settings.app_id}-topics")
+    admin = AIOKafkaAdminClient(**connection(settings), client_id=f"{settings.app_id}-topics")
     try:
         await admin.start()
         return await work(admin)
     except KafkaError as error:
+        if refused := await refusal(error, settings):
+            raise refused from error
         raise BrokerError(f"no answer from the broker at {settings.brokers}: {error}") from error
     finally:
         await admin.close()

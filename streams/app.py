@@ -29,6 +29,7 @@ from streams.checkpoint import AtLeastOnceCheckpoint, Checkpoint, TransactionalC
 from streams.compacted import CompactedTopics, Put
 from streams.errors import FlywheelError
 from streams.partition import Observer
+from streams.security.hosted import host_credentials
 from streams.settings import SECOND_MS, Settings, load
 from streams.status import Status
 from streams.transport.batching import BatchSchema
@@ -64,6 +65,7 @@ class FlywheelApp(faust.App):
         super().__init__(
             settings.app_id,
             broker=";".join(f"flywheel://{address.strip()}" for address in settings.brokers.split(",")),
+            broker_credentials=host_credentials(settings),
             broker_session_timeout=settings.session_timeout_ms / SECOND_MS,
             broker_heartbeat_interval=settings.heartbeat_interval_ms / SECOND_MS,
             broker_rebalance_timeout=(settings.shutdown_deadline_ms + settings.session_timeout_ms)

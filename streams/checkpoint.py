@@ -18,6 +18,8 @@ from aiokafka.errors import KafkaError
 
 from streams.engine import Writes
 from streams.errors import BrokerError, CheckpointError, FencedError
+from streams.security.connection import connection
+from streams.security.refusals import denied, refusal
 from streams.sending import BATCH_BYTES, SEND_FAILURES, explain, send
 from streams.settings import Settings
 
@@ -73,7 +75,7 @@ class TransactionalCheckpoint:
         """Start the producer, which fences its predecessors and waits until their transactions have ended."""
         settings = self._settings
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.brokers,
+            **connection(settings),
             client_id=f"{settings.app_id}-checkpoint-{self._partition}",
             transactional_id=settings.transactional_id(self._partition),
             transaction_timeout_ms=settings.transaction_timeout_ms,
@@ -107,6 +109,8 @@ class TransactionalCheckpoint:
             raise _too_late(self._partition, self._settings) from error
         except (CheckpointError, *SEND_FAILURES) as error:
             await self._abort(producer)
+            if missing := denied(error, self._settings):
+                raise missing from error
             raise explain(error, "a transaction", self._partition) from error
 
     async def _abort(self, producer: AIOKafkaProducer) -> None:
@@ -144,7 +148,7 @@ class AtLeastOnceCheckpoint:
     async def open(self) -> None:
         """Start the producer."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.brokers,
+            **connection(self._settings),
             client_id=f"{self._settings.app_id}-checkpoint-{self._partition}",
             acks="all",
             request_timeout_ms=self._settings.transaction_timeout_ms,
@@ -174,6 +178,8 @@ class AtLeastOnceCheckpoint:
                 await self._commit_positions(positions)  # 3
         except BrokerError as error:
             raise FencedError(f"partition {self._partition}: {error}") from error
+        except CheckpointError as error:
+            raise denied(error, self._settings) or error from error.__cause__
         except TimeoutError as error:
             raise _too_late(self._partition, self._settings) from error
 
@@ -199,6 +205,8 @@ async def _start(producer: AIOKafkaProducer, settings: Settings) -> None:
         async with asyncio.timeout(settings.recovery_deadline_ms / 1000):
             await producer.start()
     except (KafkaError, TimeoutError) as error:
+        if refused := await refusal(error, settings):
+            raise refused from error
         raise BrokerError(f"no producer could be started at {settings.brokers}: {error!r}") from error
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import version
 
 import click
 
+from streams.commands.acls import acls
 from streams.commands.audience import audience
 from streams.commands.broker import broker
 from streams.commands.demo import demo
@@ -66,7 +67,7 @@ def cli(ctx: click.Context) -> None:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-for _command in (demo, worker, gateway, broker, topics, audience, replay, watch, models, schema):
+for _command in (demo, worker, gateway, broker, topics, audience, replay, watch, models, schema, acls):
     cli.add_command(_command)
 
 

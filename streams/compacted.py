@@ -15,6 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerError, ConfigurationError
+from streams.security.connection import connection
+from streams.security.refusals import hidden, refusal
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class CompactedTopics:
         positions: dict[TopicPartition, int] = {}
         while True:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.brokers,
+                **connection(self._settings),
                 client_id=f"{self._settings.app_id}-compacted",
                 isolation_level="read_committed",
                 enable_auto_commit=False,
@@ -67,6 +69,8 @@ class CompactedTopics:
                 await consumer.start()
                 await self._follow(consumer, positions)
             except KafkaError as error:
+                if refused := await refusal(error, self._settings):
+                    raise refused from error
                 log.warning("%s cannot be read, trying again: %r", ", ".join(self._names), error)
                 await asyncio.sleep(RETRY_PAUSE_S)
             finally:
@@ -77,7 +81,7 @@ class CompactedTopics:
         missing = [topic for topic in self._names if topic not in known]
         if missing:
             raise ConfigurationError(
-                f"topics {', '.join(missing)} are missing: create them with `flywheel topics`"
+                f"topics {', '.join(missing)} are missing: create them with `flywheel topics`{hidden(self._settings)}"
             )
         # Without this the client knows no partitions: Kafka 4 answers the first request for metadata, which
         # names no topic, with none (older brokers and Tansu answered with all).

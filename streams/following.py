@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerError, ConfigurationError
+from streams.security.connection import connection
+from streams.security.refusals import hidden, refusal
 from streams.settings import Settings
 
 FETCH_WAIT_MS = 50
@@ -47,12 +49,14 @@ class Follower:
         try:
             batches = await self._consumer.getmany(timeout_ms=wait_ms, max_records=MAX_RECORDS)
         except KafkaError as error:
+            if refused := await refusal(error, self._settings):
+                raise refused from error
             raise BrokerError(f"reading {', '.join(self._topics)} failed: {error}") from error
         return [record for batch in batches.values() for record in batch]
 
     async def __aenter__(self) -> Follower:
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.brokers,
+            **connection(self._settings),
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -63,6 +67,8 @@ class Follower:
             await self._place()
         except KafkaError as error:
             await self._consumer.stop()
+            if refused := await refusal(error, self._settings):
+                raise refused from error
             raise BrokerError(f"no answer from the broker at {self._settings.brokers}: {error}") from error
         except BaseException:
             await self._consumer.stop()
@@ -78,7 +84,8 @@ class Follower:
         existing = await self._consumer.topics()
         missing = [topic for topic in self._topics if topic not in existing]
         if missing:
-            raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`")
+            unseen = hidden(self._settings)
+            raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`{unseen}")
         # Kafka 4 answers the client's first request for metadata, which names no topic, with none.
         await self._consumer._client.set_topics(self._topics)
         partitions = [

@@ -22,6 +22,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.errors import BrokerError, ConfigurationError
+from streams.security.connection import connection
+from streams.security.refusals import look, missing_right, refusal
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ async def settle(settings: Settings, deadline_s: float = DEADLINE_S) -> str:
     Raises ``BrokerError`` when the broker does not answer clearly within ``deadline_s`` seconds, and
     ``ConfigurationError`` when ``exactly_once`` is demanded of a broker that cannot, or is forbidden.
     """
+    if refused := await look(settings):
+        raise refused
     if settings.guarantee == AT_LEAST_ONCE:
         return AT_LEAST_ONCE
     try:
@@ -66,12 +70,14 @@ async def settle(settings: Settings, deadline_s: float = DEADLINE_S) -> str:
 
 async def _listed_apis(settings: Settings) -> frozenset[int]:
     while True:
-        client = AIOKafkaClient(bootstrap_servers=settings.brokers, client_id=f"{settings.app_id}-probe")
+        client = AIOKafkaClient(**connection(settings), client_id=f"{settings.app_id}-probe")
         try:
             await client.bootstrap()
             response = await client.send(client.get_random_node(), ApiVersionRequest())
             return frozenset(key for key, *_ in response.api_versions)
         except KafkaError as error:
+            if refused := await refusal(error, settings):
+                raise refused from error
             log.info("%s does not answer yet: %r", settings.brokers, error)
             await asyncio.sleep(RETRY_PAUSE_S)
         finally:
@@ -83,23 +89,22 @@ async def _probe(settings: Settings, *, certain: bool) -> bool:
     a fault."""
     while True:
         producer = AIOKafkaProducer(
-            bootstrap_servers=settings.brokers,
+            **connection(settings),
             client_id=f"{settings.app_id}-probe",
             transactional_id=f"{settings.app_id}-probe",
         )
         try:
             await producer.start()
         except TransactionalIdAuthorizationFailed as error:
-            raise ConfigurationError(
-                f"not authorized for transactional ids {settings.app_id}-*: allow them, or set "
-                "FLYWHEEL_GUARANTEE to at_least_once"
-            ) from error
+            raise missing_right(error, settings) from error
         except (UnknownError, IncompatibleBrokerVersion) as error:
             if not certain:
                 log.info("the broker lists transactions but refuses them: %r", error)
                 return False
             log.warning("the broker knows transactions but refuses them now: %r", error)
         except KafkaError as error:
+            if refused := await refusal(error, settings):
+                raise refused from error
             log.info("%s is not ready for transactions yet: %r", settings.brokers, error)
         else:
             return True

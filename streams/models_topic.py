@@ -11,6 +11,8 @@ from aiokafka.errors import KafkaError
 from streams.errors import BrokerError
 from streams.events.model_records import Control, control_key
 from streams.following import Follower
+from streams.security.connection import connection
+from streams.security.refusals import refusal
 from streams.settings import Settings
 from streams.state.shared import Shared
 from streams.state.shared_models import SharedModels
@@ -38,13 +40,15 @@ async def read_models(settings: Settings) -> SharedModels:
 
 async def write_control(settings: Settings, control: Control) -> None:
     """Tell every worker which model is to be at work. Raises ``BrokerError`` when that was not acknowledged."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.brokers, acks="all")
+    producer = AIOKafkaProducer(**connection(settings), acks="all")
     try:
         await producer.start()
         await producer.send_and_wait(
             settings.models_topic, msgspec.json.encode(control), key=control_key(control.name)
         )
     except KafkaError as error:
+        if refused := await refusal(error, settings):
+            raise refused from error
         raise BrokerError(f"writing to {settings.models_topic} failed: {error}") from error
     finally:
         await producer.stop()

@@ -30,6 +30,8 @@ from streams import topics
 from streams.checkpoint import Checkpoint
 from streams.engine import Engine
 from streams.errors import ConfigurationError, RecoveryError
+from streams.security.connection import connection
+from streams.security.refusals import hidden, refusal
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ async def recover(settings: Settings, partition: int, engine: Engine, checkpoint
             await checkpoint.open()  # 1
             progress.step()
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=settings.brokers,
+                **connection(settings),
                 client_id=f"{settings.app_id}-recovery-{partition}",
                 group_id=settings.app_id,  # to ask for its offsets; without a subscription it never joins
                 enable_auto_commit=False,
@@ -93,6 +95,7 @@ async def recover(settings: Settings, partition: int, engine: Engine, checkpoint
                 if missing:
                     raise ConfigurationError(
                         f"missing topics: {', '.join(missing)}; create them with `flywheel topics`"
+                        f"{hidden(settings)}"
                     )
                 positions, lost = await _positions(consumer, owned, partition, checkpoint.guarantee)  # 2
                 records = await _restore(consumer, settings, partition, engine, progress)  # 3, 4
@@ -103,6 +106,8 @@ async def recover(settings: Settings, partition: int, engine: Engine, checkpoint
             f"rebuilding partition {partition} made no progress for {seconds:.0f} s"
         ) from error
     except KafkaError as error:
+        if refused := await refusal(error, settings):
+            raise refused from error
         raise RecoveryError(f"rebuilding partition {partition} failed: {error!r}") from error
     return Recovered(positions, records, lost)
 

@@ -179,6 +179,7 @@ class Settings(GatewaySettings):
     """``debug``, ``info``, ``warning`` or ``error``."""
 
     def __post_init__(self) -> None:
+        self.check_security()
         if self.guarantee not in ("auto", "exactly_once", "at_least_once"):
             raise ConfigurationError(
                 f"guarantee is {self.guarantee!r}: set {ENV_PREFIX}GUARANTEE to auto, exactly_once or "

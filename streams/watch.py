@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from streams.errors import StalledError
 from streams.partition import Observer
+from streams.security.connection import connection
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Watch:
 
 async def _connect(settings: Settings) -> AIOKafkaConsumer:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.brokers,
+        **connection(settings),
         client_id=f"{settings.app_id}-watch",
         isolation_level="read_committed",
         request_timeout_ms=10_000,

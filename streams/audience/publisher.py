@@ -23,6 +23,8 @@ from streams.audience.shown import DECIDED
 from streams.audience.titles import Produced
 from streams.errors import BrokerError
 from streams.following import Follower
+from streams.security.connection import connection
+from streams.security.refusals import RIGHTS, missing_right, refusal
 from streams.settings import Settings
 
 BEAT_S = 0.01
@@ -121,6 +123,8 @@ class Publisher:
         try:
             sent = await self._producer.send(record.topic, record.value, key=record.key)
         except KafkaError as error:
+            if refused := await refusal(error, self._settings, f"Write on topic {record.topic}"):
+                raise refused from error
             raise BrokerError(f"the broker did not take a record of {record.topic}: {error}") from error
         sent.add_done_callback(self._acknowledged)
 
@@ -129,6 +133,8 @@ class Publisher:
             self._failure = self._failure or sent.exception()
 
     def _raise_failure(self) -> None:
+        if isinstance(self._failure, RIGHTS):
+            raise missing_right(self._failure, self._settings) from self._failure
         if self._failure is not None:
             raise BrokerError(f"the broker refused a record: {self._failure}") from self._failure
         if self._decisions is not None and self._decisions.done():
@@ -140,13 +146,13 @@ class Publisher:
         self._raise_failure()
 
     async def __aenter__(self) -> Publisher:
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.brokers, linger_ms=LINGER_MS, acks="all"
-        )
+        self._producer = AIOKafkaProducer(**connection(self._settings), linger_ms=LINGER_MS, acks="all")
         try:
             await self._producer.start()
         except KafkaError as error:
             await self._producer.stop()
+            if refused := await refusal(error, self._settings):
+                raise refused from error
             raise BrokerError(f"no answer from the broker at {self._settings.brokers}: {error}") from error
         return self
 

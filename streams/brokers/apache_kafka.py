@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from streams.brokers import loopback
+from streams.brokers.guarded import Guard
 from streams.errors import BrokerError, ConfigurationError
 
 VERSION = "4.1.1"
@@ -125,15 +126,27 @@ def fetch_jars(cache: Path) -> Path:
 class ApacheKafka:
     """A cluster of ``brokers`` real brokers; ``replication`` of its internal topics follows its size.
 
+    With a ``guard`` every broker has a second listener, with TLS, passwords and ACLs; the first stays open for
+    whoever sets things up.
+
     Raises ``ConfigurationError`` without Java or Maven, ``BrokerError`` when a broker does not come up. Use
     it as a context manager; a broker is named by its index, from 0.
     """
 
-    def __init__(self, brokers: int = 1, *, heap_mb: int = HEAP_MB, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        brokers: int = 1,
+        *,
+        heap_mb: int = HEAP_MB,
+        cache: Path | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         if brokers < 1:
             raise ConfigurationError(f"a cluster of {brokers} brokers: ask for 1 or more")
         self.size = brokers
         self._heap_mb = heap_mb
+        self._guard = guard
+        self._guarded_ports: list[int] = []
         self._cache = cache or default_cache()
         self._ports: list[int] = []
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * brokers
@@ -144,6 +157,11 @@ class ApacheKafka:
     def address(self) -> str:
         """Bootstrap servers, comma separated, without a scheme."""
         return ",".join(f"{loopback.HOST}:{port}" for port in self._ports)
+
+    @property
+    def guarded_address(self) -> str:
+        """The same for the listeners with TLS, passwords and ACLs; empty without a ``guard``."""
+        return ",".join(f"{loopback.HOST}:{port}" for port in self._guarded_ports)
 
     def pid(self, broker: int) -> int | None:
         """The process id of a broker; ``None`` while it is down."""
@@ -203,6 +221,8 @@ class ApacheKafka:
 
     def _lay_out(self) -> None:
         self._ports = [loopback.free_port() for _ in range(self.size)]
+        if self._guard is not None:
+            self._guarded_ports = [loopback.free_port() for _ in range(self.size)]
         controllers = [loopback.free_port() for _ in range(self.size)]
         replicas = min(self.size, MAX_REPLICATION)
         for broker in range(self.size):
@@ -221,6 +241,8 @@ class ApacheKafka:
                 in_sync=max(1, replicas - 1),
                 dedupe=DEDUPE_BUFFER_BYTES,
             )
+            if self._guard is not None:
+                text = self._guard.properties(text, self._guarded_ports[broker])
             (home / "server.properties").write_text(text)
 
     def _java(self, broker: int, program: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -245,8 +267,11 @@ class ApacheKafka:
         cluster = (
             urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         )  # may not begin with -
+        users = [] if self._guard is None else self._guard.users()
         tools = [
-            self._java(broker, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties")
+            self._java(
+                broker, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties", *users
+            )
             for broker in range(self.size)
         ]
         for broker, tool in enumerate(tools):

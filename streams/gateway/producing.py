@@ -16,6 +16,8 @@ from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownError
 
 from streams.errors import BrokerError
 from streams.gateway.judging import Posted
+from streams.security.connection import connection
+from streams.security.refusals import refusal
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ class EventProducer:
                 log.info("the broker knows no idempotent producers: %r", error)
                 idempotent = False
             except (KafkaError, TimeoutError) as error:
+                if refused := await refusal(error, self._settings):
+                    raise refused from error
                 log.warning(
                     "no producer could be started at %s, trying again: %r", self._settings.brokers, error
                 )
@@ -55,7 +59,7 @@ class EventProducer:
 
     async def _start(self, idempotent: bool) -> Any:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.brokers,
+            **connection(self._settings),
             client_id=f"{self._settings.app_id}-gateway",
             acks="all",
             enable_idempotence=idempotent,

@@ -18,6 +18,8 @@ from aiokafka.errors import KafkaError
 
 from streams.errors import ConfigurationError
 from streams.gateway.known import READ
+from streams.security.connection import connection
+from streams.security.refusals import hidden, refusal
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -77,7 +79,7 @@ class Reader:
         """
         while True:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.brokers,
+                **connection(self._settings),
                 client_id=f"{self._settings.app_id}-gateway",
                 isolation_level="read_committed",
                 enable_auto_commit=False,
@@ -89,6 +91,8 @@ class Reader:
                 await self._place(consumer)
                 await self._follow(consumer, settled)
             except KafkaError as error:
+                if refused := await refusal(error, self._settings):
+                    raise refused from error
                 self.retries += 1
                 log.warning("Kafka cannot be read, trying again: %r", error)
                 await asyncio.sleep(RETRY_PAUSE_S)
@@ -101,6 +105,7 @@ class Reader:
         if missing:
             raise ConfigurationError(
                 f"topics {', '.join(missing)} are missing: create them with `flywheel topics create`"
+                f"{hidden(self._settings)}"
             )
         # Kafka 4 answers the client's first request for metadata, which names no topic, with none.
         await consumer._client.set_topics(READ)

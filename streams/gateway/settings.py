@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.security.settings import SecuritySettings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatewaySettings:
+class GatewaySettings(SecuritySettings):
     """The settings whose names begin with ``gateway_``."""
 
     # --- gateway

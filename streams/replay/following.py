@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from streams.errors import BrokerError, StalledError
 from streams.events.decode import decode
 from streams.replay.report import Judge
+from streams.security.connection import connection
 from streams.settings import Settings
 from streams.topics import CHURN_SCORES, DEAD_LETTERS, HOMEPAGE_RANKINGS, INPUTS, ROW_ORDER, VIEWING_EVENTS
 
@@ -36,7 +37,7 @@ class Follower:
         self._settings = settings
         self._judge = judge
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.brokers,
+            **connection(settings),
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
@@ -45,7 +46,7 @@ class Follower:
         # It never joins the group: it only asks what the group has committed. (The admin client could, but
         # sends a version of the request that the embedded broker answers wrongly.)
         self._group = AIOKafkaConsumer(
-            bootstrap_servers=settings.brokers, group_id=settings.app_id, enable_auto_commit=False
+            **connection(settings), group_id=settings.app_id, enable_auto_commit=False
         )
         self._reading: asyncio.Task[None] | None = None
         self._taking = False

@@ -40,11 +40,14 @@ class Pace:
 class Publisher:
     """A producer that keeps each key's order. Use it as an async context manager.
 
-    Raises ``BrokerError`` when the broker cannot be reached or refuses a record.
+    ``security`` is what ``streams.security.connection.credentials`` gives. Raises ``BrokerError`` when the broker
+    cannot be reached or refuses a record.
     """
 
-    def __init__(self, brokers: str) -> None:
-        self._producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", linger_ms=LINGER_MS)
+    def __init__(self, brokers: str, **security: Any) -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=brokers, acks="all", linger_ms=LINGER_MS, **security
+        )
         self._brokers = brokers
         self.ends: dict[TopicPartition, int] = {}
         """Where each partition's log ends with what was published here: the position after the last

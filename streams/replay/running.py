@@ -27,6 +27,7 @@ from streams.replay.following import Follower
 from streams.replay.publishing import Pace, Publisher
 from streams.replay.records import Log
 from streams.replay.report import Judge
+from streams.security.connection import credentials
 from streams.settings import ENV_PREFIX, Settings, load
 from streams.topics import ROW_CATALOG, TITLE_CATALOG
 from streams.worker_process import WorkerProcess
@@ -76,7 +77,7 @@ def replay(log: Log, run: Run, now_ms: int, console: Console) -> dict[str, Any]:
         retention = admin.INPUT_RETENTION_MS if run.shift_time else admin.FOREVER_MS
         admin.create_topics(settings, input_retention_ms=retention)
         admin.require_topics(settings)
-        rows, titles = asyncio.run(_publish_catalogs(log, brokers))
+        rows, titles = asyncio.run(_publish_catalogs(log, settings))
         worker = None
         if run.own_worker or run.brokers is None:
             worker = stack.enter_context(WorkerProcess(settings))
@@ -87,10 +88,10 @@ def replay(log: Log, run: Run, now_ms: int, console: Console) -> dict[str, Any]:
         )
 
 
-async def _publish_catalogs(log: Log, brokers: str) -> tuple[list[str], list[str]]:
+async def _publish_catalogs(log: Log, settings: Settings) -> tuple[list[str], list[str]]:
     """Publish rows and titles; returns their ids in the catalogs' order."""
     messages = list(log.catalogs())
-    async with Publisher(brokers) as publisher:
+    async with Publisher(settings.brokers, **credentials(settings)) as publisher:
         await publisher.publish(iter(messages), Pace(None))
     rows = [orjson.loads(message.value)["row_id"] for message in messages if message.topic == ROW_CATALOG]
     titles = [
@@ -123,7 +124,7 @@ async def _publish_and_judge(
             if worker is not None:
                 worker.check()
 
-        async with Publisher(settings.brokers) as publisher:
+        async with Publisher(settings.brokers, **credentials(settings)) as publisher:
             count = await publisher.publish(log.events(shift), run.pace, sent)
         progress.update(published, completed=log.last_ts - log.first_ts)
         if follower is not None:

@@ -19,7 +19,7 @@ from streams.cli import FAILED, WRONG_USE, cli, main
 from streams.commands.options import explained_settings
 from streams.settings import ENV_PREFIX, Settings
 
-COMMANDS = ("audience", "broker", "demo", "gateway", "models", "replay", "schema", "topics", "watch", "worker")
+COMMANDS = ("acls", "audience", "broker", "demo", "gateway", "models", "replay", "schema", "topics", "watch", "worker")
 
 
 def run(*arguments: str) -> int:
