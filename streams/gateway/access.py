@@ -125,7 +125,7 @@ def read_profile_token(token: str, secret: bytes, now_s: float) -> str | None:
     if len(fields) != 3 or not re.fullmatch(r"\d{1,12}", fields[2]):
         return None
     try:
-        good = hmac.compare_digest(_decode(signature), _signature(said, secret))
+        good = hmac.compare_digest(signature.encode(), _encode(_signature(said, secret)).encode())
         profile = _decode(fields[1]).decode()
     except (ValueError, binascii.Error):
         return None
