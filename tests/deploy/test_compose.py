@@ -123,6 +123,16 @@ def test_what_is_mounted_exists(compose: Any) -> None:
     assert "#token=flywheel-demo" in (DEPLOY / "docker-compose.yml").read_text()
 
 
+def test_grafana_finds_prometheus_and_its_dashboards(compose: Any) -> None:
+    provisioned = DEPLOY / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((provisioned / "datasources" / "prometheus.yml").read_text())["datasources"]
+    host, port = source["url"].removeprefix("http://").split(":")
+    assert compose["services"][host]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    (provider,) = yaml.safe_load((provisioned / "dashboards" / "flywheel.yml").read_text())["providers"]
+    targets = {volume.split(":")[1] for volume in compose["services"]["grafana"]["volumes"]}
+    assert provider["options"]["path"] in targets
+
+
 def test_nothing_may_more_than_it_must(compose: Any) -> None:
     for name, service in compose["services"].items():
         assert service["cap_drop"] == ["ALL"], name

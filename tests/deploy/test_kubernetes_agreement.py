@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from streams import settings
 from streams.gateway.known import READ
@@ -265,6 +266,27 @@ def test_the_network_is_closed_but_for_what_is_needed(manifests: tuple[Manifest,
         for rule in (*policy.get("ingress", []), *policy.get("egress", [])):
             assert rule.get("from") or rule.get("to"), "a rule without peers lets everybody in"
             assert rule["ports"]
+
+
+def test_every_dashboard_is_there(manifests: tuple[Manifest, ...]) -> None:
+    found = one(manifests, "ConfigMap", "flywheel-dashboards")
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    folder = ROOT / "deploy" / "grafana" / "dashboards"
+    assert found["data"] == {path.name: path.read_text() for path in folder.glob("*.json")}
+
+
+def test_scrapes_have_the_names_that_rules_and_dashboards_know(manifests: tuple[Manifest, ...]) -> None:
+    prometheus = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    jobs = {
+        name: job["job_name"]
+        for job in prometheus["scrape_configs"]
+        for found in job.get("dns_sd_configs", [])
+        for name in found["names"]
+    }
+    assert set(jobs) == {"worker", "gateway"}
+    for name, job in jobs.items():
+        (endpoint,) = one(manifests, "ServiceMonitor", name)["spec"]["endpoints"]
+        assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job}]
 
 
 @pytest.mark.parametrize("program", ["worker", "gateway"])
