@@ -10,7 +10,7 @@ JOBS   ?= 2
 # More arguments for the programs: make demo ARGS='--seconds 30', make test ARGS='-k recovery'.
 ARGS   ?=
 
-.PHONY: help demo test lint format docs bench bench-learning clean
+.PHONY: help demo test lint format docs lock bench bench-learning clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint    ruff and mypy only'
 	@echo 'make format  ruff format and the fixes that ruff can make'
 	@echo 'make docs    writes the reference pages anew, from the code'
+	@echo 'make lock    locks the image'"'"'s dependencies with their hashes (LOCK=--upgrade: to the newest that fit)'
 	@echo 'make bench   the benchmarks on real Kafka; writes benchmarks/results/latest.json'
 	@echo 'make bench-learning  how well each surface learns, against random, popularity, River and the best possible'
 	@echo 'make clean   removes .venv, caches and build products'
@@ -46,6 +47,11 @@ format: $(VENV)/.test
 
 docs: $(VENV)/.demo
 	PYTHONPATH=. $(BIN)/python docs/generate.py
+
+lock: $(BIN)/python
+	$(PIP) install --quiet 'uv>=0.9'
+	$(BIN)/uv pip compile pyproject.toml --extra demo --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-index-url --no-header --quiet --output-file deploy/requirements.lock $(LOCK)
 
 bench: $(VENV)/.demo
 	$(BIN)/python -m benchmarks $(ARGS)
