@@ -39,7 +39,7 @@ class RunningDemo:
             "--profiles",
             "60",
             "--rate",
-            "60",
+            "150",
         ]
         self.said: list[str] = []
         self.process = subprocess.Popen(
