@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from streams import settings
+from streams.gateway.access import Access
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -118,9 +118,17 @@ def test_what_is_mounted_exists(compose: Any) -> None:
                 continue
             assert (DEPLOY / source).exists(), volume
             assert mode == ["ro"], volume
-    tokens = (DEPLOY / "compose" / "gateway-tokens").read_text()
-    assert f"admin:{hashlib.sha256(b'flywheel-demo').hexdigest()}\n" in tokens
-    assert "#token=flywheel-demo" in (DEPLOY / "docker-compose.yml").read_text()
+
+
+def test_the_token_that_is_shown_opens_the_gateway(compose: Any) -> None:
+    (shown,) = re.findall(r"#token=(\S+)", (DEPLOY / "docker-compose.yml").read_text())
+    inside = compose["services"]["gateway"]["environment"]["FLYWHEEL_GATEWAY_TOKENS"]
+    (mounted,) = compose["services"]["gateway"]["volumes"]
+    assert mounted.split(":")[1] == inside
+    access = Access(settings.Settings(gateway_tokens=str(DEPLOY / mounted.split(":")[0])))
+    caller = access.caller(shown, "172.18.0.1", 0.0)
+    assert caller is not None and caller.may("read", "p1") and caller.may("write", "p1")
+    assert access.caller("another", "172.18.0.1", 0.0) is None
 
 
 def test_grafana_finds_prometheus_and_its_dashboards(compose: Any) -> None:
