@@ -38,7 +38,8 @@ class EventProducer:
         self._producer: Any = None
 
     async def run(self) -> None:
-        """Reach the broker, however long that takes; returns once events can be sent."""
+        """Reach the broker, however long that takes; returns once events can be sent. Raises
+        ``ConfigurationError`` when it refuses this program."""
         idempotent = True
         while True:
             try:

@@ -75,7 +75,8 @@ class Reader:
     async def run(self, settled: Callable[[], None] = lambda: None) -> None:
         """Read, then follow for ever; ``settled`` is called once, when everything that was there is read.
 
-        Raises ``ConfigurationError`` when a topic is missing; a broker that is away is waited for.
+        Raises ``ConfigurationError`` when a topic is missing or reading is refused; a broker that is away is
+        waited for.
         """
         while True:
             consumer = AIOKafkaConsumer(

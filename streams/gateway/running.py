@@ -55,11 +55,11 @@ async def serve(
         serving.keep_shelves(),
         serving.beat(),
         _keep_tokens(allowed),
+        _reach(serving),
     ]
     if settings.gateway_watch_inputs:
         works.append(_watch_inputs(settings, serving))
     tasks = [asyncio.create_task(work) for work in works]
-    reaching = asyncio.create_task(serving.producer.run())
     stopping = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -70,10 +70,15 @@ async def serve(
             raise FlywheelError(f"the gateway cannot go on: {failure!r}") from failure
     finally:  # 4
         await server.stop()
-        for task in (*tasks, reaching, stopping):
+        for task in (*tasks, stopping):
             task.cancel()
-        await asyncio.gather(*tasks, reaching, stopping, return_exceptions=True)
+        await asyncio.gather(*tasks, stopping, return_exceptions=True)
         await serving.producer.close()
+
+
+async def _reach(serving: Serving) -> None:
+    await serving.producer.run()
+    await asyncio.Event().wait()  # the others end when one of them does
 
 
 async def _keep_tokens(allowed: Access) -> None:
