@@ -23,7 +23,8 @@ from streams.settings import ENV_PREFIX, Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 SETTINGS_SOURCES = [
-    Path(__file__).parents[1] / "streams" / name for name in ("settings.py", "gateway/settings.py")
+    Path(__file__).parents[1] / "streams" / name
+    for name in ("settings.py", "security/settings.py", "gateway/settings.py")
 ]
 HEAD = "# {title}\n\n*Written by `make docs` from {source}: do not edit.*\n\n"
 Schema = dict[str, Any]

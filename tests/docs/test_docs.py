@@ -110,6 +110,8 @@ def test_commands_shown_exist_with_their_options(page: Path) -> None:
         command: click.Command = cli
         rest = list(words)
         while isinstance(command, click.Group) and rest:
+            if command.invoke_without_command and rest[0].startswith("-"):
+                break  # a command that has others below it
             assert rest[0] in command.commands, f"flywheel {' '.join(words)}"
             command = command.commands[rest.pop(0)]
         options = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
