@@ -54,10 +54,10 @@ def words_of(records: Array) -> Array:
     return records.view(np.uint64).reshape(len(records), records.dtype.itemsize // WORD)
 
 
-def pack_one(words: Array, slot: int) -> bytes:
+def pack_one(words: Array, slot: int, version: int = LAYOUT_VERSION) -> bytes:
     """One record (``words[1, n]``) without its zeros, behind the header of ``slot``."""
     out = np.empty(2 + words.shape[1] + words.shape[1] // 64, np.uint64)
-    used = pack(words, np.array([0]), header(np.array([slot])), out, np.empty(1, np.int64))
+    used = pack(words, np.array([0]), header(np.array([slot]), version), out, np.empty(1, np.int64))
     return out[:used].tobytes()
 
 
