@@ -23,8 +23,8 @@ MAX_RECORDS = 2_000
 
 
 class Follower:
-    """Follows ``topics``, all partitions of each or only that of number ``partition``; ``from_start`` begins with what is
-    already there, or at ``starts`` in the logs (topic, partition number) that it names.
+    """Follows ``topics``, all partitions of each or only that of number ``partition``; ``from_start`` begins with what
+    is already there, or at ``starts`` in the logs (topic, partition number) that it names.
 
     Use it as an asynchronous context manager. Raises ``BrokerError`` when the broker does not answer and
     ``ConfigurationError`` when a topic is missing.

@@ -16,6 +16,7 @@ from streams.rekeyed.owned_title import OwnedTitle
 from streams.rekeyed.owners import CHANGELOG_KEY
 from streams.rekeyed.titles import TitleOwner
 from streams.state import codec, layouts
+from streams.state.packing import WORD
 
 MARKER = 0
 """Where the marker stands in a log that was empty."""
@@ -40,9 +41,9 @@ def moved(key: bytes, value: bytes) -> bytes:
 
 def _without_offset(key: bytes, value: bytes, kind: str, field: str) -> bytes:
     what = f"the changelog record {key[:100]!r}"
-    version, slot = codec.read_header(int.from_bytes(value[: codec.WORD], "little"))
+    version, slot = codec.read_header(int.from_bytes(value[: WORD], "little"))
     record = np.zeros(1, layouts.layout_of(version, what, kind))
-    if len(value) % codec.WORD or not codec.unpack_one(
+    if len(value) % WORD or not codec.unpack_one(
         np.frombuffer(value, np.uint64), codec.words_of(record)
     ):
         raise RecoveryError(f"{what} is damaged: its length does not fit")

@@ -6,8 +6,8 @@ Run with that release's code first on the path; it needs nothing of this one::
     PYTHONPATH=/tmp/before python tests/operations/make_layout_2.py tests/operations/layout_2.xz
 
 The file is LZMA over MessagePack: ``catalog`` (topic, key, value), ``changelog`` (key, value) after the first half of
-the events, ``events`` of the second half (topic, offset, timestamp, key, value), and ``after``: by profile, what the old
-program had counted at their end.
+the events, ``events`` of the second half (topic, offset, timestamp, key, value), and ``after``: by profile, what the
+old program had counted at their end.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from __future__ import annotations
 import lzma
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
+
 from streams import pipeline, topics
 from streams.audience.crowd import FAR_MS, Audience
 from streams.audience.making import simulated_catalog
@@ -52,7 +54,10 @@ def main(path: Path) -> None:
     engine.tick(audience.now_ms)
     writes = engine.drain()
     signals = writes.topics[topics.TITLE_SIGNALS]
-    records = [PlainRecord(i, START_MS, k, v) for i, (k, v) in enumerate(zip(signals.keys, signals.values))]
+    records = [
+        PlainRecord(i, START_MS, k, v)
+        for i, (k, v) in enumerate(zip(signals.keys, signals.values, strict=True))
+    ]
     engine.apply(RecordBatch(topics.TITLE_SIGNALS, 0, 0, len(records), records), audience.now_ms)
     latest = {}
     for part in (writes, engine.drain()):
@@ -78,7 +83,7 @@ def main(path: Path) -> None:
     path.write_bytes(lzma.compress(packed, preset=9 | lzma.PRESET_EXTREME))
 
 
-def apply(engine, entry):
+def apply(engine: pipeline.PartitionEngine, entry: tuple[Any, ...]) -> None:
     """One event, as a batch of its own."""
     topic, offset, ts, key, value = entry
     record = PlainRecord(offset, ts, key, value)

@@ -6,7 +6,8 @@ It goes through the same recovery, partition and checkpoint as the real one, so 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import orjson
@@ -22,6 +23,19 @@ from streams.rekeyed.partitioner import partition_of
 from streams.settings import Settings
 from streams.state.catalog import Catalog
 from streams.transport.batch import PlainRecord, RecordBatch
+
+Test = Callable[..., Coroutine[Any, Any, None]]
+
+
+def in_loop(test: Test) -> Callable[..., None]:
+    """A test that is a coroutine, run in a loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
 
 START_MS = 1_760_000_000_000
 

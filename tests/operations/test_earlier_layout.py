@@ -121,7 +121,9 @@ def test_from_then_on_it_writes_todays_layout(before: dict[str, Any]) -> None:
     successor.restored()
     for name, slot in engine.state.profiles.slots.items():
         there = successor.state.profiles.slots[name]
-        assert successor.state.profiles.records[there].tobytes() == engine.state.profiles.records[slot].tobytes()
+        assert (
+            successor.state.profiles.records[there].tobytes() == engine.state.profiles.records[slot].tobytes()
+        )
         assert successor.state.tastes.records[there].tobytes() == engine.state.tastes.records[slot].tobytes()
     assert successor.state.table.tobytes() == engine.state.table.tobytes()
 
@@ -140,7 +142,7 @@ def test_a_downgrade_is_refused_and_says_what_to_do(before: dict[str, Any], kind
             value = value[:at] + bytes([LAYOUT_VERSION + 1]) + value[at + 1 :]
         newer.append((key, value))
     engine = engine_of(before)
-    with pytest.raises(RecoveryError, match="newer release.*downgrade needs a backup"):
+    with pytest.raises(RecoveryError, match=r"newer release.*downgrade needs a backup"):
         engine.restore([key for key, _ in newer], [value for _, value in newer])
         engine.restored()
 

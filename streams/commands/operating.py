@@ -1,0 +1,10 @@
+"""The commands for the operator's work, in the order in which ``flywheel --help`` has them."""
+
+from __future__ import annotations
+
+from streams.commands.backup import backup
+from streams.commands.erase import erase
+from streams.commands.reset import reset
+from streams.commands.restore import restore
+
+OPERATING = (erase, backup, restore, reset)
