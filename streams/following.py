@@ -104,6 +104,4 @@ class Follower:
         self._ends = await self._consumer.end_offsets(partitions)
         starts = await self._consumer.beginning_offsets(partitions) if self._from_start else self._ends
         for partition, offset in starts.items():
-            self._consumer.seek(
-                partition, self._starts.get((partition.topic, partition.partition), offset)
-            )
+            self._consumer.seek(partition, self._starts.get((partition.topic, partition.partition), offset))

@@ -8,4 +8,6 @@ erasure.py          a profile goes, with a receipt
 backup.py           an application, as files; restoring.py: files, as an application again
 moving.py           state that moves to logs of its own
 resetting.py        a model begins anew
+window.py           history through a fresh version; measures.py: what it is judged by
+difference.py       how the decisions of two versions differ
 """

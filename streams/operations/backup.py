@@ -102,7 +102,7 @@ async def back_up(settings: Settings, folder: Path) -> Manifest:
     Raises ``ConfigurationError`` when a worker is at work or the folder holds something, ``BrokerError`` when
     something moved meanwhile all the same.
     """
-    _make_empty(folder)
+    make_empty(folder)
     await standing.require_stopped(settings, "a backup is of one moment")
     await standing.require_partitions(settings)
     compacted, owned = compacted_names(settings), topics.owned(settings)
@@ -129,11 +129,12 @@ async def back_up(settings: Settings, folder: Path) -> Manifest:
         },
         files=files,
     )
-    _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
     return manifest
 
 
-def _make_empty(folder: Path) -> None:
+def make_empty(folder: Path) -> None:
+    """Make the folder, unless it is there. Raises ``ConfigurationError`` when it holds something."""
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is not empty: name a new folder")
@@ -194,7 +195,7 @@ def write_file(folder: Path, topic: str, number: int, records: Iterable[Saved]) 
         packed += len(body).to_bytes(4, "little") + body
         count += 1
     data = gzip.compress(bytes(packed), LEVEL, mtime=0)
-    _write(folder / name, data)
+    write(folder / name, data)
     return File(
         name=name, topic=topic, partition=number, records=count, sha256=hashlib.sha256(data).hexdigest()
     )
@@ -227,7 +228,8 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """Write a file wholly or not at all."""
     beside = path.with_suffix(path.suffix + ".part")
     beside.write_bytes(data)
     beside.rename(path)

@@ -41,11 +41,9 @@ def moved(key: bytes, value: bytes) -> bytes:
 
 def _without_offset(key: bytes, value: bytes, kind: str, field: str) -> bytes:
     what = f"the changelog record {key[:100]!r}"
-    version, slot = codec.read_header(int.from_bytes(value[: WORD], "little"))
+    version, slot = codec.read_header(int.from_bytes(value[:WORD], "little"))
     record = np.zeros(1, layouts.layout_of(version, what, kind))
-    if len(value) % WORD or not codec.unpack_one(
-        np.frombuffer(value, np.uint64), codec.words_of(record)
-    ):
+    if len(value) % WORD or not codec.unpack_one(np.frombuffer(value, np.uint64), codec.words_of(record)):
         raise RecoveryError(f"{what} is damaged: its length does not fit")
     record[field] = np.minimum(record[field], MARKER)
     return codec.pack_one(codec.words_of(record), slot, version)

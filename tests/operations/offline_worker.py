@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -89,13 +90,17 @@ async def work(settings: Settings, rounds: int = 2) -> None:
                     starts=starts,
                 )
                 positions = dict(held.positions)
-                for name, records in fetched.items():
-                    if not records:
-                        continue
-                    plain = [PlainRecord(r.offset, r.timestamp, r.key, r.value) for r in records]
-                    end = records[-1].offset + 1
+                # In the order of time over the topics, as a worker that keeps up reads them.
+                order = {name: at for at, name in enumerate(fetched)}
+                every = sorted(
+                    (record for records in fetched.values() for record in records),
+                    key=lambda record: (record.timestamp, order[record.topic], record.offset),
+                )
+                for name, run in itertools.groupby(every, key=lambda record: str(record.topic)):
+                    plain = [PlainRecord(r.offset, r.timestamp, r.key, r.value) for r in run]
+                    end = plain[-1].offset + 1
                     held.engine.apply(
-                        RecordBatch(name, number, positions[name], end, plain), records[-1].timestamp
+                        RecordBatch(name, number, positions[name], end, plain), plain[-1].timestamp
                     )
                     positions[name] = end
                 await held.save(positions)
