@@ -9,5 +9,6 @@ backup.py           an application, as files; restoring.py: files, as an applica
 moving.py           state that moves to logs of its own
 resetting.py        a model begins anew
 window.py           history through a fresh version; measures.py: what it is judged by
+repartitioning.py   more partitions
 difference.py       how the decisions of two versions differ
 """

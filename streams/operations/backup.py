@@ -62,6 +62,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     positions: dict[str, list[int]]
     ends: dict[str, list[int]]
     files: list[File]
+    repartitioned_from: int = 0
+    """Partitions of the backup that this was made of; 0: of none."""
 
 
 class Saved(Struct, array_like=True, frozen=True):

@@ -49,7 +49,7 @@ def check(folder: Path, settings: Settings) -> Manifest:
     if manifest.partitions != settings.partitions:
         raise ConfigurationError(
             f"the backup has {manifest.partitions} partitions, the settings say {settings.partitions}: set "
-            f"FLYWHEEL_PARTITIONS={manifest.partitions} (`flywheel repartition` changes their number later)"
+            f"FLYWHEEL_PARTITIONS={manifest.partitions} (`flywheel repartition` makes a backup of more)"
         )
     if manifest.layout > LAYOUT_VERSION:
         raise ConfigurationError(
@@ -66,6 +66,10 @@ def check(folder: Path, settings: Settings) -> Manifest:
 async def restore(settings: Settings, folder: Path, *, keep_inputs: bool = False) -> Restored:
     """Restore the backup in ``folder``. Raises ``ConfigurationError`` when something is there already."""
     manifest = check(folder, settings)
+    if keep_inputs and manifest.repartitioned_from:
+        raise ConfigurationError(
+            "inputs of another number of partitions are other logs: restore without --keep-inputs"
+        )
     await standing.require_stopped(settings, "they would work on half of the state")
     await asyncio.to_thread(admin.create_topics, settings)
     owned = topics.owned(settings)
