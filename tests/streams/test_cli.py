@@ -20,8 +20,8 @@ from streams.commands.options import explained_settings
 from streams.settings import ENV_PREFIX, Settings
 
 COMMANDS = (
-    "audience", "backup", "broker", "demo", "diff", "erase", "gateway", "models", "repartition", "replay", "replay-window",
-    "reset", "restore", "schema", "topics", "watch", "worker",
+    "audience", "backup", "broker", "demo", "diff", "erase", "gateway", "models", "repartition", "replay",
+    "replay-window", "reset", "restore", "schema", "topics", "watch", "worker",
 )  # fmt: skip
 
 
