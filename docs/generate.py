@@ -154,7 +154,14 @@ def commands_page() -> str:
     """The help text of every command."""
     page = HEAD.format(title="Commands", source="the commands' own help")
     for path, command in commands_of(cli, "flywheel"):
-        context = click.Context(command, info_name=path, max_content_width=110, terminal_width=110)
+        # The names as `cli` has them: click remembers the help option of a command from its first use.
+        context = click.Context(
+            command,
+            info_name=path,
+            max_content_width=110,
+            terminal_width=110,
+            help_option_names=cli.context_settings["help_option_names"],
+        )
         text = command.get_help(context)
         text = text.split("\nSettings (environment variables):")[0]  # they have a page of their own
         page += f"\n## {path}\n\n```text\n{text.rstrip()}\n```\n"

@@ -20,6 +20,7 @@ from streams.commands.broker import broker
 from streams.commands.demo import demo
 from streams.commands.gateway import gateway
 from streams.commands.models import models
+from streams.commands.operating import OPERATING
 from streams.commands.schema import schema
 from streams.commands.topics import topics
 from streams.commands.watch import watch
@@ -67,7 +68,20 @@ def cli(ctx: click.Context) -> None:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-for _command in (demo, worker, gateway, broker, topics, audience, replay, watch, models, schema, acls):
+for _command in (
+    demo,
+    worker,
+    gateway,
+    broker,
+    topics,
+    audience,
+    replay,
+    watch,
+    models,
+    schema,
+    acls,
+    *OPERATING,
+):
     cli.add_command(_command)
 
 

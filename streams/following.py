@@ -6,7 +6,7 @@ Committed records only, from the beginning or from now on; no offsets are stored
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -25,16 +25,27 @@ MAX_RECORDS = 2_000
 
 
 class Follower:
-    """Follows ``topics``, all partitions of each; ``from_start`` begins with what is already there.
+    """Follows ``topics``, all partitions of each or only that of number ``partition``; ``from_start`` begins with what
+    is already there, or at ``starts`` in the logs (topic, partition number) that it names.
 
     Use it as an asynchronous context manager. Raises ``BrokerError`` when the broker does not answer and
     ``ConfigurationError`` when a topic is missing.
     """
 
-    def __init__(self, settings: Settings, topics: Iterable[str], *, from_start: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Iterable[str],
+        *,
+        from_start: bool,
+        partition: int | None = None,
+        starts: Mapping[tuple[str, int], int] | None = None,
+    ) -> None:
         self._settings = settings
         self._topics = tuple(topics)
         self._from_start = from_start
+        self._partition = partition
+        self._starts = starts or {}
         self._consumer: Any = None
         self._ends: dict[TopicPartition, int] = {}
 
@@ -92,6 +103,7 @@ class Follower:
             TopicPartition(topic, number)
             for topic in self._topics
             for number in sorted(self._consumer.partitions_for_topic(topic))
+            if self._partition in (None, number)
         ]
         self._consumer.assign(partitions)
         # Positions are set by hand: after `end_offsets`, aiokafka's own seeking to the start may read
@@ -99,4 +111,4 @@ class Follower:
         self._ends = await self._consumer.end_offsets(partitions)
         starts = await self._consumer.beginning_offsets(partitions) if self._from_start else self._ends
         for partition, offset in starts.items():
-            self._consumer.seek(partition, offset)
+            self._consumer.seek(partition, self._starts.get((partition.topic, partition.partition), offset))

@@ -12,7 +12,7 @@ import numpy as np
 from streams.errors import RecoveryError
 from streams.profiles.layout import LAYOUT_VERSION
 from streams.rekeyed.owners import CHANGELOG_KEY
-from streams.state import codec
+from streams.state import codec, layouts
 from streams.state.partition_state import PartitionState
 
 log = logging.getLogger(__name__)
@@ -139,10 +139,7 @@ def _load_models(state: PartitionState, value: bytes) -> None:
         version, *parts = pickle.loads(value)
     except Exception as error:  # whatever a damaged pickle raises
         raise RecoveryError(f"the changelog's model record cannot be read: {error!r}") from error
-    if version != LAYOUT_VERSION:
-        raise RecoveryError(
-            f"the changelog's model record has layout {version}, this program reads {LAYOUT_VERSION}"
-        )
+    layouts.layout_of(version, "the changelog's model record", "partition")
     table, rows, quality, churn, state.tags, state.saved_surfaces = parts
     codec.decode_table(state.table, table)
     state.rows = rows

@@ -11,9 +11,9 @@ its models.
 | ``t`` + block number | header, raw words: the records of 64 titles |
 | ``m`` | a pickle: the partition's record, its rows, its models and their outcomes not yet learned |
 
-The header is one word: layout version and slot, so that a newer program knows what it reads. A profile of
-an older layout is read by its field names. A record of a newer layout, one that does not fit, and so far
-titles and models of an older layout too, end recovery with an error.
+The header is one word: layout version and slot, so that a newer program knows what it reads. A record of an
+earlier layout (``layouts``) is read by its field names. A record of a newer layout, or one that does not fit, ends
+recovery with an error.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ import itertools
 import numpy as np
 
 from streams.errors import InvariantError, RecoveryError
-from streams.profiles.layout import LAYOUT_VERSION, PROFILE, TITLE
+from streams.profiles.layout import LAYOUT_VERSION, TITLE
 from streams.profiles.parameters import Array
 from streams.profiles.store import Companion, Store
+from streams.state import layouts
 from streams.state.packing import WORD, pack, unpack_many
 
 PROFILE_KEY, TITLE_NAME_KEY, TITLES_KEY, MODEL_KEY = b"p", b"n", b"t", b"m"
@@ -36,10 +37,6 @@ TITLE_TASTES_PER_BLOCK = 8
 """A quality play changes one title or a few: a block of eight is 4 KB at most."""
 MAX_SLOT = 50_000_000
 """A partition of so many profiles would need 80 GB: a larger slot is damage."""
-
-PROFILE_LAYOUTS: dict[int, np.dtype[np.void]] = {LAYOUT_VERSION: PROFILE}
-"""Every layout that can be read, by version: an older one stays here for as long as a changelog may hold
-its records."""
 
 
 def header(slots: Array, version: int = LAYOUT_VERSION) -> Array:
@@ -57,10 +54,10 @@ def words_of(records: Array) -> Array:
     return records.view(np.uint64).reshape(len(records), records.dtype.itemsize // WORD)
 
 
-def pack_one(words: Array, slot: int) -> bytes:
+def pack_one(words: Array, slot: int, version: int = LAYOUT_VERSION) -> bytes:
     """One record (``words[1, n]``) without its zeros, behind the header of ``slot``."""
     out = np.empty(2 + words.shape[1] + words.shape[1] // 64, np.uint64)
-    used = pack(words, np.array([0]), header(np.array([slot])), out, np.empty(1, np.int64))
+    used = pack(words, np.array([0]), header(np.array([slot]), version), out, np.empty(1, np.int64))
     return out[:used].tobytes()
 
 
@@ -95,16 +92,15 @@ def decode_profiles(
     cannot be read."""
     slots = np.empty(len(names), np.int64)
     lengths = np.empty(len(names), np.int64)
+    kind = "profile" if companion is None else "taste"
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         version, slot = read_header(int.from_bytes(value[:WORD], "little"))
-        if len(value) % WORD or version not in PROFILE_LAYOUTS:
-            raise RecoveryError(
-                f"the changelog record of profile {name!r} ({len(value)} bytes, layout {version}) cannot be "
-                f"read: this program reads layouts {sorted(PROFILE_LAYOUTS)}"
-            )
-        if version != LAYOUT_VERSION and companion is None:
-            value = _modern(name, value, version, slot)
-            values[i] = value
+        what = f"the changelog record of profile {name!r} ({len(value)} bytes)"
+        layouts.layout_of(version, what, kind)
+        if len(value) % WORD:
+            raise RecoveryError(f"{what} cannot be read: it is no number of words")
+        if version != LAYOUT_VERSION:
+            value = values[i] = modern(value, what, kind)
         if slot > MAX_SLOT:
             raise RecoveryError(f"the changelog record of profile {name!r} is damaged: it names slot {slot}")
         if store.slots.get(name) != slot:
@@ -124,18 +120,18 @@ def decode_profiles(
         )
 
 
-def _modern(name: str, value: bytes, version: int, slot: int) -> bytes:
-    """A record of an older layout, as one of today's: fields by name, what is new is zero."""
-    old = np.zeros(1, PROFILE_LAYOUTS[version])
+def modern(value: bytes, what: str, kind: str, start: Array | None = None) -> bytes:
+    """A packed record of an earlier layout as one of today's. What is new is as in ``start`` (one record), or zero.
+
+    Raises ``RecoveryError`` when it does not fit the layout that its header names.
+    """
     packed = np.frombuffer(value, np.uint64)
+    version, slot = read_header(int(packed[0]))
+    old = np.zeros(1, layouts.layout_of(version, what, kind))
     if not unpack_one(packed, words_of(old)):
-        raise RecoveryError(f"the changelog record of profile {name!r} (layout {version}) is damaged")
-    new = np.zeros(1, PROFILE)
-    for field in old.dtype.names or ():
-        if field in (new.dtype.names or ()):
-            target = new[field]
-            part = tuple(slice(0, min(a, b)) for a, b in zip(target.shape, old[field].shape, strict=True))
-            target[part] = old[field][part]
+        raise RecoveryError(f"{what} (layout {version}) is damaged: its length does not fit")
+    new = np.zeros(1, layouts.TODAY[kind]) if start is None else start.copy()
+    layouts.carry_over(old, new)
     return pack_one(words_of(new), slot)
 
 
@@ -145,10 +141,12 @@ def restore_cell(cells: Store, name: str, value: bytes | None) -> None:
         if name in cells.slots:
             cells.remove(name)
         return
-    packed = np.frombuffer(value[: len(value) // WORD * WORD], np.uint64)
-    version, slot = read_header(int(packed[0])) if len(packed) else (0, 0)
-    if version != LAYOUT_VERSION or len(value) % WORD or slot > MAX_SLOT:
-        raise RecoveryError(f"the changelog record of cell {name!r} (layout {version}) cannot be read")
+    what = f"the changelog record of cell {name!r}"
+    version, slot = read_header(int.from_bytes(value[:WORD], "little"))
+    layouts.layout_of(version, what, "cell")
+    if len(value) % WORD or slot > MAX_SLOT:
+        raise RecoveryError(f"{what} is damaged: {len(value)} bytes, slot {slot}")
+    packed = np.frombuffer(value if version == LAYOUT_VERSION else modern(value, what, "cell"), np.uint64)
     cells.place(name, slot)
     if not unpack_one(packed, words_of(cells.records), slot):
         raise RecoveryError(f"the changelog record of cell {name!r} is damaged: its length does not fit")
@@ -170,11 +168,14 @@ def decode_title_block(store: Store, value: bytes) -> None:
     """Put a block of title records back; their names come by their own records, before or after."""
     version, block = read_header(int.from_bytes(value[:WORD], "little"))
     body = value[WORD:]
-    if version != LAYOUT_VERSION or len(body) % TITLE.itemsize:
-        raise RecoveryError(
-            f"block {block} of the titles ({len(value)} bytes, layout {version}) cannot be read"
-        )
-    records = np.frombuffer(body, TITLE)
+    what = f"block {block} of the titles ({len(value)} bytes)"
+    layout = layouts.layout_of(version, what, "title")
+    if len(body) % layout.itemsize:
+        raise RecoveryError(f"{what}, layout {version}, is damaged: it ends within a record")
+    records = np.frombuffer(body, layout)
+    if version != LAYOUT_VERSION:
+        earlier, records = records, np.zeros(len(records), TITLE)
+        layouts.carry_over(earlier, records)
     start = block * TITLES_PER_BLOCK
     store.restored(start + len(records))
     store.records[start : start + len(records)] = records
@@ -199,15 +200,21 @@ def decode_title_tastes(titles: Store, companion: Companion, value: bytes) -> No
     read."""
     count = int.from_bytes(value[:WORD], "little")
     version, block = read_header(int.from_bytes(value[WORD : 2 * WORD], "little"))
-    if version != LAYOUT_VERSION or not 0 < count <= TITLE_TASTES_PER_BLOCK:
-        raise RecoveryError(f"block {block} of the titles' tastes (layout {version}) cannot be read")
+    what = f"block {block} of the titles' tastes"
+    layout = layouts.layout_of(version, what, "title_taste")
+    if not 0 < count <= TITLE_TASTES_PER_BLOCK:
+        raise RecoveryError(f"{what} is damaged: it holds {count} titles")
     start = block * TITLE_TASTES_PER_BLOCK
     titles.restored(start + count)
-    records = np.zeros(count, companion.records.dtype)
-    packed = np.frombuffer(value, np.uint64, offset=WORD)
-    if not unpack_one(packed, words_of(records).reshape(1, -1)):
-        raise RecoveryError(f"block {block} of the titles' tastes is damaged: its length does not fit")
-    companion.records[start : start + count] = records
+    records = np.zeros(count, layout)
+    if len(value) % WORD or not unpack_one(
+        np.frombuffer(value, np.uint64, offset=WORD), words_of(records).reshape(1, -1)
+    ):
+        raise RecoveryError(f"{what} is damaged: its length does not fit")
+    if version == LAYOUT_VERSION:
+        companion.records[start : start + count] = records
+    else:
+        layouts.carry_over(records, companion.records[start : start + count])
 
 
 def encode_table(table: Array) -> bytes:
@@ -216,6 +223,12 @@ def encode_table(table: Array) -> bytes:
 
 
 def decode_table(table: Array, value: bytes) -> None:
-    """Put the partition's record back. Raises ``RecoveryError`` when it does not fit today's layout."""
+    """Put the partition's record back; of an earlier layout, what is new stays as it is in ``table``. Raises
+    ``RecoveryError`` when it does not fit its layout."""
+    what = "the changelog's record of the partition"
+    version, _ = read_header(int.from_bytes(value[:WORD], "little"))
+    layouts.layout_of(version, what, "partition")
+    if version != LAYOUT_VERSION:
+        value = modern(value, what, "partition", table)
     if not unpack_one(np.frombuffer(value, np.uint64), words_of(table)):
-        raise RecoveryError("the changelog's record of the partition is damaged: its length does not fit")
+        raise RecoveryError(f"{what} is damaged: its length does not fit")

@@ -140,6 +140,10 @@ class ModelSharing:
         if learner.name == "quality":
             self._write(DEMAND, self.demand.batches, TERMS, [_told(self.demand, "live")])
 
+    def withdraw(self, key: bytes) -> None:
+        """Take back what was told under ``key`` (the model was reset)."""
+        self._put(self._settings.models_topic, key, None)
+
     def _write(
         self,
         name: str,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.errors import RecoveryError
 from streams.profiles.layout import LAYOUT_VERSION, PARTITION, PROFILE, TITLE
 from streams.profiles.store import FIRST_CAPACITY, Store
-from streams.state import codec
+from streams.state import codec, layouts
 from streams.state.packing import WORD, pack, unpack_many
 
 widths = st.sampled_from([1, 7, 63, 64, 65, 128, 190, 225])
@@ -106,10 +106,10 @@ OLD_VERSION = 200
 
 @pytest.fixture
 def an_older_layout() -> Iterator[None]:
-    assert OLD_VERSION not in codec.PROFILE_LAYOUTS and OLD.itemsize % WORD == 0
-    codec.PROFILE_LAYOUTS[OLD_VERSION] = OLD
+    assert OLD_VERSION not in layouts.READABLE and OLD.itemsize % WORD == 0
+    layouts.READABLE[OLD_VERSION] = {"profile": OLD}
     yield
-    del codec.PROFILE_LAYOUTS[OLD_VERSION]
+    del layouts.READABLE[OLD_VERSION]
 
 
 @pytest.mark.usefixtures("an_older_layout")

@@ -19,7 +19,10 @@ from streams.cli import FAILED, WRONG_USE, cli, main
 from streams.commands.options import explained_settings
 from streams.settings import ENV_PREFIX, Settings
 
-COMMANDS = ("acls", "audience", "broker", "demo", "gateway", "models", "replay", "schema", "topics", "watch", "worker")
+COMMANDS = (
+    "acls", "audience", "backup", "broker", "demo", "diff", "erase", "gateway", "models", "repartition", "replay",
+    "replay-window", "reset", "restore", "schema", "topics", "watch", "worker",
+)  # fmt: skip
 
 
 def run(*arguments: str) -> int:
