@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerError
+from streams.security.connection import connection
 from streams.settings import Settings
 
 
@@ -18,7 +19,7 @@ from streams.settings import Settings
 async def group_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer that may ask for the group's offsets and, without a subscription, never joins it."""
     client = AIOKafkaConsumer(
-        bootstrap_servers=settings.brokers,
+        **connection(settings),
         group_id=settings.app_id,
         enable_auto_commit=False,
         auto_offset_reset="none",
@@ -31,7 +32,7 @@ async def group_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 @asynccontextmanager
 async def plain_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """A producer without transactions whose every record is acknowledged by all replicas in sync."""
-    client = AIOKafkaProducer(bootstrap_servers=settings.brokers, acks="all", linger_ms=5)
+    client = AIOKafkaProducer(**connection(settings), acks="all", linger_ms=5)
     async with _started(client, client.stop, settings):
         yield client
 
@@ -39,7 +40,7 @@ async def plain_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client."""
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.brokers)
+    client = AIOKafkaAdminClient(**connection(settings))
     async with _started(client, client.close, settings):
         yield client
 
