@@ -18,7 +18,7 @@ from streams.decisions.rows import (
     row_rate,
     title_appeal,
 )
-from streams.decisions.seen_rows import DEMAND, await_seen, seen_scores
+from streams.decisions.seen_rows import DEMAND, await_seen, order_weight, seen_scores
 from streams.profiles.layout import DEMAND_TERMS, MAX_POSITIONS, SEEN_TERMS
 from streams.profiles.outcomes import Examples, await_outcome, place_for_impression
 from streams.profiles.parameters import (
@@ -226,7 +226,7 @@ def explain_rows(partition: Fields, pages: Pages, plain: int, scratch: Scratch, 
             mean = 0.0
             for q in range(pages.n):
                 mean += scratch.seen[q, t] / pages.n
-            part = partition.seen_weight[t] * (scratch.seen[row, t] - mean)
+            part = order_weight(partition, t) * (scratch.seen[row, t] - mean)
             if abs(part) > abs(strongest):
                 strongest = part
                 out.reason_feature[reason] = DEMAND_TERMS + t - 1

@@ -26,7 +26,7 @@ NAMES = (
     "row_rate",  # the row's rate of quality plays, against everybody's
     "device_rate",  # its rate on this type of device, against its own
     "history",  # what this profile made of it, and of its titles elsewhere, against what the rates expect
-    "times_seen",  # log(1 + impressions): what was seen often has been had
+    "times_seen",  # log(1 + impressions that led to nothing): what was passed over often is not wanted
 )
 DEMAND, ROW_RATE, DEVICE_RATE, HISTORY, TIMES_SEEN = range(len(NAMES))
 LEVEL, PLACE, INTERCEPT = range(len(NAMES), len(NAMES) + 3)
@@ -79,7 +79,15 @@ def seen_terms(
         out[HISTORY] = np.log(
             (well + elsewhere + expected) / ((max(0.0, shown - well) + expected / odds) * odds)
         )
-        out[TIMES_SEEN] = np.log(1.0 + shown / OUTCOME_SCALE)
+        out[TIMES_SEEN] = np.log(1.0 + max(0.0, shown - well) / OUTCOME_SCALE)
+
+
+@compiled
+def order_weight(partition: Fields, term: int) -> float:
+    """What a term counts for when rows are ordered: its weight. Whatever the first few outcomes say, who plays a row
+    well wants more of it and not less."""
+    weight = float(partition.seen_weight[term])
+    return max(0.0, weight) if term == HISTORY else weight
 
 
 @compiled
@@ -97,7 +105,7 @@ def seen_scores(p: Fields, partition: Fields, n: int, scratch: Scratch) -> None:
         seen_terms(p, partition, q, demand, scratch.ask[q, 3], own_odds, scratch.seen[q])
         score = 0.0
         for t in range(SEEN_TERMS):
-            score += partition.seen_weight[t] * scratch.seen[q, t]
+            score += order_weight(partition, t) * scratch.seen[q, t]
         scratch.scores[q] = score
 
 

@@ -19,6 +19,7 @@ from streams.decisions.seen_rows import (
     START,
     TIMES_SEEN,
     learn_seen,
+    order_weight,
     seen_terms,
     start_covariance,
 )
@@ -103,13 +104,23 @@ def test_history_is_held_against_what_the_rates_expect() -> None:
     assert often[HISTORY] < 0 < seldom[HISTORY]  # one of four is little for this row, much for that one
     rate = (1 + HISTORY_PRIOR * 0.1) / (4 + HISTORY_PRIOR)
     assert seldom[HISTORY] == pytest.approx(np.log(rate / (1 - rate)) - np.log(1 / 9), abs=1e-3)
-    assert often[TIMES_SEEN] == pytest.approx(np.log(5))
+    assert often[TIMES_SEEN] == pytest.approx(np.log(4))  # three of four led to nothing
     eager = terms_of(p, partition_with_rates(0.1), 1, own_odds=9.0)
     assert eager[HISTORY] == pytest.approx(
         often[HISTORY], abs=1e-3
     )  # one who plays every second row expects it
     p["row_elsewhere"][1] = 2 * OUTCOME_SCALE
     assert terms_of(p, partition_with_rates(0.5), 1)[HISTORY] > often[HISTORY]
+
+
+def test_a_good_play_never_lets_its_row_fall_whatever_has_been_learned_so_far() -> None:
+    now, before, after = partition(), one_record(PROFILE), one_record(PROFILE)
+    now["seen_weight"][HISTORY], now["seen_weight"][TIMES_SEEN] = -2.0, -3.0
+    after["row_seen"][1] = after["row_quality"][1] = OUTCOME_SCALE  # seen once, and played well
+    weights = [order_weight(now, term) for term in range(SEEN_TERMS)]
+    assert terms_of(after, now, 1) @ weights >= terms_of(before, now, 1) @ weights
+    after["row_quality"][1] = 0  # seen once, and passed over
+    assert terms_of(after, now, 1) @ weights < terms_of(before, now, 1) @ weights
 
 
 def test_a_row_is_wanted_more_on_some_devices() -> None:
