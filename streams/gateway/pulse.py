@@ -40,11 +40,11 @@ class Pulse:
         self._delays: deque[list[int]] = deque([[]], maxlen=FRESH_SECONDS)
         self._places: deque[list[int]] = deque([[]], maxlen=CLICK_SECONDS)
 
-    def decision(self, topic: str, delay_ms: int) -> None:
-        """One decision came in, ``delay_ms`` after the event that caused it."""
+    def decision(self, topic: str, delay_ms: int | None) -> None:
+        """One decision came in, ``delay_ms`` after the event that caused it (``None``: that cannot be said)."""
         self._decisions[topic] += 1
         delays = self._delays[-1]
-        if topic in ONLINE and len(delays) < FRESH_SAMPLES:
+        if delay_ms is not None and topic in ONLINE and len(delays) < FRESH_SAMPLES:
             delays.append(delay_ms)
 
     def event(self, value: bytes | None) -> None:

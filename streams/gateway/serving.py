@@ -85,7 +85,8 @@ class Serving:
             return
         delay_ms = None
         if ts is not None:
-            delay_ms = max(0, self.clock_ms() - ts)
+            waited_ms = self.clock_ms() - ts
+            delay_ms = max(0, waited_ms) if waited_ms < LATE_EVENT_MS else None
             self.pulse.decision(topic, delay_ms)
         elif topic not in _TOLD:
             return
@@ -156,6 +157,9 @@ class Serving:
         figures.reach_all(catalogue.REJECTED, self._rejected)
 
 
+LATE_EVENT_MS = 3_600_000
+"""A decision about an event this old says nothing of freshness: the event came late, or its viewer is simulated and
+lives in another time."""
 _TOLD = frozenset((topics.EXPERIMENT_RESULTS, topics.AUDIENCE_DEMAND, topics.ARTWORK_CHOICES, *FIELDS))
 """What listeners hear of although it has no ``ts`` of a decision: reports, and tombstones."""
 
