@@ -16,7 +16,7 @@ const ROWS = {
   row_rate: ["those who see it play it", "those who see it pass by"],
   device_rate: ["it does well on devices like this", "it does badly on devices like this"],
   history: ["{you} took to it and to its titles", "{you} passed it by"],
-  times_seen: ["it has not been seen too often", "it has been seen often enough"],
+  times_seen: ["it was not passed over", "it was passed over"],
 };
 
 const TITLES = {
