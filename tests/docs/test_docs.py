@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -43,10 +46,16 @@ def generator() -> ModuleType:
 GENERATOR = generator()
 
 
-@pytest.mark.parametrize("name", sorted(GENERATOR.PAGES))
-def test_the_reference_is_what_the_code_says(name: str) -> None:
-    written = (ROOT / "docs" / "reference" / name).read_text()
-    assert written == GENERATOR.PAGES[name](), "run make docs"
+def test_the_reference_is_what_the_code_says() -> None:
+    # In a process of its own: click remembers how a command was first asked for help, and other tests ask, too.
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_setting_has_its_place_in_the_reference() -> None:
