@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -77,21 +78,7 @@ class CompactedTopics:
                 await consumer.stop()
 
     async def _follow(self, consumer: AIOKafkaConsumer, positions: dict[TopicPartition, int]) -> None:
-        known = await consumer.topics()
-        missing = [topic for topic in self._names if topic not in known]
-        if missing:
-            raise ConfigurationError(
-                f"topics {', '.join(missing)} are missing: create them with `flywheel topics`{hidden(self._settings)}"
-            )
-        # Without this the client knows no partitions: Kafka 4 answers the first request for metadata, which
-        # names no topic, with none (older brokers and Tansu answered with all).
-        await consumer._client.set_topics(self._names)
-        partitions = [
-            TopicPartition(topic, number)
-            for topic in self._names
-            for number in sorted(consumer.partitions_for_topic(topic))
-        ]
-        consumer.assign(partitions)
+        partitions = await assign_whole(consumer, self._names, self._settings)
         ends = await consumer.end_offsets(partitions)
         beginnings = await consumer.beginning_offsets(partitions)
         for tp in partitions:
@@ -112,3 +99,24 @@ class CompactedTopics:
             elif all(positions[tp] >= ends[tp] for tp in partitions):
                 log.info("%s are read: %d records", ", ".join(self._names), self.records)
                 self._ready.set()
+
+
+async def assign_whole(consumer: Any, names: Sequence[str], settings: Settings) -> list[TopicPartition]:
+    """Give ``consumer`` every partition of these topics; returns them, in order. Raises ``ConfigurationError`` when a
+    topic is missing."""
+    known = await consumer.topics()
+    missing = [topic for topic in names if topic not in known]
+    if missing:
+        raise ConfigurationError(
+            f"topics {', '.join(missing)} are missing: create them with `flywheel topics create`{hidden(settings)}"
+        )
+    # Without this the client knows no partitions: Kafka 4 answers the first request for metadata, which
+    # names no topic, with none (older brokers and Tansu answered with all).
+    await consumer._client.set_topics(names)
+    partitions = [
+        TopicPartition(topic, number)
+        for topic in names
+        for number in sorted(consumer.partitions_for_topic(topic))
+    ]
+    consumer.assign(partitions)
+    return partitions

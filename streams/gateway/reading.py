@@ -16,10 +16,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.errors import ConfigurationError
+from streams.compacted import assign_whole
 from streams.gateway.known import READ
 from streams.security.connection import connection
-from streams.security.refusals import hidden, refusal
+from streams.security.refusals import refusal
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -101,19 +101,7 @@ class Reader:
                 await consumer.stop()
 
     async def _place(self, consumer: Any) -> None:
-        existing = await consumer.topics()
-        missing = [topic for topic in READ if topic not in existing]
-        if missing:
-            raise ConfigurationError(
-                f"topics {', '.join(missing)} are missing: create them with `flywheel topics create`"
-                f"{hidden(self._settings)}"
-            )
-        # Kafka 4 answers the client's first request for metadata, which names no topic, with none.
-        await consumer._client.set_topics(READ)
-        places = [
-            TopicPartition(t, number) for t in READ for number in sorted(consumer.partitions_for_topic(t))
-        ]
-        consumer.assign(places)
+        places = await assign_whole(consumer, READ, self._settings)
         beginnings = await consumer.beginning_offsets(places)
         if not self._ends:
             self._ends = await consumer.end_offsets(places)
