@@ -283,7 +283,7 @@ def _real_app(settings: Settings) -> FlywheelApp:
         put=put,
         observer=observations,
     )
-    serve(app, observations)
+    serve(app, observations, catalog)
     return app
 
 

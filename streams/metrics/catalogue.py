@@ -30,6 +30,17 @@ REPEATS = Metric(
 UNKNOWN_ROWS = Metric(
     "flywheel_unknown_rows_total", "counter", "Events that named a row which the row catalog does not have."
 )
+CATALOG = Metric(
+    "flywheel_catalog_entries",
+    "gauge",
+    "Titles and rows that this worker knows, by catalog topic: the same on every worker, but for a moment.",
+    ("topic",),
+)
+CATALOG_REJECTS = Metric(
+    "flywheel_catalog_rejects_total",
+    "counter",
+    "Catalog records that could not be taken; what was known before stays. The log says why.",
+)
 SIGNALS = Metric(
     "flywheel_signals_total",
     "counter",
@@ -264,7 +275,7 @@ BUILD = Metric(
 )
 
 CATALOGUE: tuple[Metric, ...] = (
-    EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, SIGNALS, LAG, BATCH, APPLY,
+    EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, CATALOG, CATALOG_REJECTS, SIGNALS, LAG, BATCH, APPLY,
     DECISIONS, CHANGES, FAULTS, LATENCY, WRITTEN, WRITTEN_BYTES,
     CHECKPOINT, CHECKPOINT_RECORDS, RECOVERY, RECOVERY_RECORDS, RECOVERY_TIME,
     LOST, INCIDENTS,

@@ -83,6 +83,15 @@ class EngineView(Protocol):
         """The last ``experiment-results`` record of every experiment; the same for all engines of a worker."""
 
 
+class CatalogView(Protocol):
+    """What is known of the catalogs."""
+
+    @property
+    def rejected(self) -> int: ...
+    def sizes(self) -> Mapping[str, int]:
+        """Entries by topic."""
+
+
 COUNTED: Mapping[str, Metric] = {
     "events": c.EVENTS,
     "rejects": c.REJECTS,
@@ -110,6 +119,7 @@ class Observations(Observer):
         self.instruments = instruments
         self._engines: Callable[[], Mapping[int, EngineView]] = dict
         self._guarantee: Callable[[], str] = str
+        self._catalog: CatalogView | None = None
         self._clock = clock
         self._assigned: set[int] = set()
         self._recovered: set[int] = set()
@@ -126,10 +136,17 @@ class Observations(Observer):
         instruments.describe_build()
         self._show_assignment()
 
-    def follow(self, engines: Callable[[], Mapping[int, EngineView]], guarantee: Callable[[], str]) -> None:
-        """Say where the open partitions' engines are, and which guarantee holds (empty: not yet known)."""
+    def follow(
+        self,
+        engines: Callable[[], Mapping[int, EngineView]],
+        guarantee: Callable[[], str],
+        catalog: CatalogView | None = None,
+    ) -> None:
+        """Say where the open partitions' engines are, which guarantee holds (empty: not yet known), and what the
+        catalogs hold."""
         self._engines = engines
         self._guarantee = guarantee
+        self._catalog = catalog
 
     # --- the observer -------------------------------------------------------------------------------------
 
@@ -217,6 +234,11 @@ class Observations(Observer):
         """Read what is only read when somebody looks: sizes and the quality of models."""
         if guarantee := self._guarantee():
             self.instruments.set(c.GUARANTEE, 1, guarantee)
+        if self._catalog is not None:
+            for topic, entries in self._catalog.sizes().items():
+                self.instruments.set(c.CATALOG, entries, topic)
+            rejects = self.instruments.value(c.CATALOG_REJECTS)
+            self.instruments.add(c.CATALOG_REJECTS, self._catalog.rejected - rejects)
         for number, engine in self._engines().items():
             partition = str(number)
             profiles, size = engine.sizes()

@@ -16,7 +16,7 @@ from prometheus_client import disable_created_metrics
 from streams.errors import FlywheelError
 from streams.metrics.engines import EngineFigures
 from streams.metrics.instruments import Instruments
-from streams.metrics.observe import EngineView, Observations
+from streams.metrics.observe import CatalogView, EngineView, Observations
 from streams.metrics.server import MetricsServer
 from streams.pipeline import PartitionEngine
 from streams.settings import Settings
@@ -34,9 +34,9 @@ def observe(settings: Settings) -> Observations:
     return Observations(settings, Instruments())
 
 
-def serve(app: FlywheelApp, observations: Observations) -> None:
+def serve(app: FlywheelApp, observations: Observations, catalog: CatalogView | None = None) -> None:
     """Let ``app`` serve the pages of what ``observations`` has counted, for as long as it runs."""
-    observations.follow(lambda: _engines(app), lambda: app.status.guarantee)
+    observations.follow(lambda: _engines(app), lambda: app.status.guarantee, catalog)
     app.add_dependency(Pages(app, observations))
 
 

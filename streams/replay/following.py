@@ -137,7 +137,10 @@ class Follower:
 
     async def _read_to_the_end(self, published: Mapping[TopicPartition, int]) -> None:
         assigned = list(self._consumer.assignment())
-        ends = await self._consumer.end_offsets(assigned)
+        # Asked as one who reads the uncommitted: the worker's positions may be committed, and thus seen, a moment
+        # before its last transaction's end is written to the outputs, and until then that transaction is behind
+        # the end that a reader of the committed is told.
+        ends = await self._group.end_offsets(assigned)
         ends = {tp: max(end, published.get(tp, 0)) for tp, end in ends.items()}
         patience = _Patience(self._settings.stall_deadline_ms / 1000)
         while True:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -97,6 +98,10 @@ class Catalog:
         if topic == topics.ROW_CATALOG:
             rows = sorted(self.rows.values(), key=lambda row: row.row_id)
             self._row_of_tag = {row.tag: row.row_id for row in reversed(rows) if row.tag is not None}
+
+    def sizes(self) -> Mapping[str, int]:
+        """Entries by catalog topic."""
+        return {topics.TITLE_CATALOG: len(self.titles), topics.ROW_CATALOG: len(self.rows)}
 
     def row_of(self, title: str) -> str | None:
         """The row that a title belongs to by its tags: the first tag that has a row."""
