@@ -141,6 +141,7 @@ class PartitionEngine:
             self._row_index,
             self._places,
         )
+        self.stats.see_clocks(columns.ts, self._last_now_ms)
         self._run(Stretch(columns, events, batch))
 
     def _row_index(self, row: str) -> int:

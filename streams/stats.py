@@ -11,6 +11,12 @@ from streams import topics
 from streams.events.kinds import KINDS
 from streams.loop import CHURN_DECIDED, COUNTS, ROWS_DECIDED
 from streams.profiles.parameters import Array
+from streams.settings import DAY_MS, MINUTE_MS
+
+AHEAD_MS = 5 * MINUTE_MS
+"""Clocks that are set by the network differ by seconds; nothing true is minutes ahead."""
+BEHIND_MS = DAY_MS
+"""A device that was offline sends hours late, and a day is still the truth."""
 
 
 @dataclass(slots=True)
@@ -31,6 +37,15 @@ class EngineStats:
     """Quality plays by whom they are owed to (fractions)."""
     unknown_rows: int = 0
     """Events that name a row the catalog does not have."""
+    ahead: int = 0
+    """Events whose clock was more than ``AHEAD_MS`` before the worker's when they came."""
+    behind: int = 0
+    """Events whose clock was more than ``BEHIND_MS`` behind: a wrong clock, a device that was offline, a backlog."""
+
+    def see_clocks(self, ts: Array, now_ms: int) -> None:
+        """Count event times ``ts[n]`` (ms since the epoch) that are far from ``now_ms``, the worker's clock."""
+        self.ahead += int(np.count_nonzero(ts > now_ms + AHEAD_MS))
+        self.behind += int(np.count_nonzero(ts < now_ms - BEHIND_MS))
 
     @property
     def by_kind(self) -> dict[str, int]:

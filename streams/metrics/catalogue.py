@@ -30,6 +30,12 @@ REPEATS = Metric(
 UNKNOWN_ROWS = Metric(
     "flywheel_unknown_rows_total", "counter", "Events that named a row which the row catalog does not have."
 )
+SKEWED = Metric(
+    "flywheel_skewed_events_total",
+    "counter",
+    "Events taken whose producer's clock ran more than 5 minutes ahead of the worker's, or a day behind it.",
+    ("clock",),
+)
 CATALOG = Metric(
     "flywheel_catalog_entries",
     "gauge",
@@ -275,7 +281,8 @@ BUILD = Metric(
 )
 
 CATALOGUE: tuple[Metric, ...] = (
-    EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, CATALOG, CATALOG_REJECTS, SIGNALS, LAG, BATCH, APPLY,
+    EVENTS, REJECTS, DUPLICATES, REPEATS, UNKNOWN_ROWS, SKEWED, CATALOG, CATALOG_REJECTS,
+    SIGNALS, LAG, BATCH, APPLY,
     DECISIONS, CHANGES, FAULTS, LATENCY, WRITTEN, WRITTEN_BYTES,
     CHECKPOINT, CHECKPOINT_RECORDS, RECOVERY, RECOVERY_RECORDS, RECOVERY_TIME,
     LOST, INCIDENTS,

@@ -1,4 +1,4 @@
-"""What the partitions' engines tell the metrics: counts, sizes and models, as ``observe`` reads them."""
+"""What the partitions' engines tell the metrics: counts, sizes and models, as ``views`` has it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from models.evaluation import RollingQuality
 from models.off_policy import PolicyValue
 from streams.emit.records import BANDS
-from streams.metrics.observe import ModelView
+from streams.metrics.views import ModelView
 from streams.pipeline import PartitionEngine
 
 ALL = "all"
@@ -20,7 +20,7 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class EngineFigures:
-    """One engine's figures; an ``observe.EngineView``."""
+    """One engine's figures; a ``views.EngineView``."""
 
     engine: PartitionEngine
 
@@ -33,6 +33,7 @@ class EngineFigures:
             "duplicates": {ALL: stats.duplicates},
             "repeats": {ALL: stats.repeats},
             "unknown_rows": {ALL: stats.unknown_rows},
+            "skewed": {"ahead": stats.ahead, "behind": stats.behind},
             "signals": self.engine.owners.records,
             "decisions": stats.decisions,
             "changes": stats.changes,
@@ -74,7 +75,7 @@ class EngineFigures:
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """One model's figures; an ``observe.ModelView``. Quality is computed when it is asked for."""
+    """One model's figures; a ``views.ModelView``. Quality is computed when it is asked for."""
 
     rolling: RollingQuality
     batches: int

@@ -18,6 +18,7 @@ UNITS = (
     "partitions",
     "batches",
     "choices",
+    "entries",
     "total",
     "info",
 )

@@ -8,19 +8,19 @@ committed work.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from models.off_policy import PolicyValue
 from streams import topics
 from streams.engine import Writes
+from streams.events.reasons import Reason
 from streams.metrics import catalogue as c
 from streams.metrics.catalogue import Metric
 from streams.metrics.experiments import show_experiments
 from streams.metrics.instruments import Instruments
 from streams.metrics.policies import show_policies
+from streams.metrics.views import CatalogView, EngineView
 from streams.partition import Observer
 from streams.settings import Settings
 
@@ -32,64 +32,9 @@ SURFACES = (
     topics.TRAILER_CHOICES,
     topics.CATEGORY_CHOICES,
 )
-"""Topics whose records are decisions: shown with 0 from the start, so that a rate has where to begin."""
-
-
-class ModelView(Protocol):
-    """What an engine tells of one of its models. Quality is ``nan`` while nothing can be said.
-
-    ``batches`` counts the mini-batches it has ever learned, ``drifts`` the drifts since the engine was made.
-    """
-
-    @property
-    def auc(self) -> float: ...
-    @property
-    def log_loss(self) -> float: ...
-    @property
-    def calibration_error(self) -> float: ...
-    @property
-    def batches(self) -> int: ...
-    @property
-    def drifts(self) -> int: ...
-    @property
-    def gain(self) -> tuple[float, float] | None:
-        """How much better it predicts than the model whose shadow it is, and the lower bound; ``None`` for a
-        model at work."""
-
-
-class EngineView(Protocol):
-    """What an engine counts since it was made, by name, and what it holds now."""
-
-    def counts(self) -> Mapping[str, Mapping[str, float]]:
-        """``events`` by type, ``rejects`` by reason, ``decisions``, ``changes`` and ``faults`` by surface.
-
-        ``duplicates``, ``repeats`` and ``unknown_rows`` have one entry of any name.
-        """
-
-    def sizes(self) -> tuple[int, int]:
-        """Profiles held, and bytes of the state columns."""
-
-    def models(self) -> Mapping[str, ModelView]:
-        """Every model by its name; computing the quality costs milliseconds, so it is asked at scrapes
-        only."""
-
-    def policies(self) -> Mapping[str, Mapping[str, PolicyValue]]:
-        """Off-policy sums by surface and policy."""
-
-    def churn(self) -> Mapping[str, int]:
-        """Profiles by band of their last churn score."""
-
-    def experiments(self) -> Mapping[str, Mapping[str, Any]]:
-        """The last ``experiment-results`` record of every experiment; the same for all engines of a worker."""
-
-
-class CatalogView(Protocol):
-    """What is known of the catalogs."""
-
-    @property
-    def rejected(self) -> int: ...
-    def sizes(self) -> Mapping[str, int]:
-        """Entries by topic."""
+"""Topics whose records are decisions."""
+HAPPENINGS = ("assigned", "revoked", "fenced", "checkpoint_failed", "failed")
+"""What ``Observer.on_event`` tells of."""
 
 
 COUNTED: Mapping[str, Metric] = {
@@ -98,6 +43,7 @@ COUNTED: Mapping[str, Metric] = {
     "duplicates": c.DUPLICATES,
     "repeats": c.REPEATS,
     "unknown_rows": c.UNKNOWN_ROWS,
+    "skewed": c.SKEWED,
     "signals": c.SIGNALS,
     "decisions": c.DECISIONS,
     "changes": c.CHANGES,
@@ -130,9 +76,7 @@ class Observations(Observer):
         self._recovered_until = 0.0
         self._failure: str | None = None
         self._progress_at = clock()
-        for surface in SURFACES:
-            for metric in (c.DECISIONS, c.CHANGES, c.WRITTEN, c.WRITTEN_BYTES):
-                instruments.add(metric, 0, surface)
+        self._begin_with_none(settings)
         instruments.describe_build()
         self._show_assignment()
 
@@ -274,9 +218,24 @@ class Observations(Observer):
         taken = self._taken.setdefault(number, {})
         key = (metric.name, label)
         more = value - taken.get(key, 0)
-        if more > 0:
+        if more > 0 or key not in taken:
             self.instruments.add(metric, more, *((label,) if metric.labels else ()))
             taken[key] = value
+
+    def _begin_with_none(self, settings: Settings) -> None:
+        """Show 0 of what has not happened: a rate, and an alert on the first time, need where to begin."""
+        for surface in SURFACES:
+            for metric in (c.DECISIONS, c.CHANGES, c.WRITTEN, c.WRITTEN_BYTES):
+                self.instruments.add(metric, 0, surface)
+        none: dict[Metric, Iterable[str]] = {
+            c.FAULTS: settings.surfaces_on,
+            c.REJECTS: Reason,
+            c.INCIDENTS: HAPPENINGS,
+            c.LOST: topics.INPUTS,
+        }
+        for metric, labels in none.items():
+            for label in labels:
+                self.instruments.add(metric, 0, label)
 
     def _note_progress(self) -> None:
         self._progress_at = self._clock()

@@ -16,8 +16,9 @@ from prometheus_client import disable_created_metrics
 from streams.errors import FlywheelError
 from streams.metrics.engines import EngineFigures
 from streams.metrics.instruments import Instruments
-from streams.metrics.observe import CatalogView, EngineView, Observations
+from streams.metrics.observe import Observations
 from streams.metrics.server import MetricsServer
+from streams.metrics.views import CatalogView, EngineView
 from streams.pipeline import PartitionEngine
 from streams.settings import Settings
 

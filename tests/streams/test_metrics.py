@@ -143,6 +143,32 @@ def test_counts_are_taken_at_checkpoints_and_only_once(scene: Scene) -> None:
     assert scene.value(c.CHANGES, "row-order") == 4
 
 
+def test_what_has_not_happened_is_shown_as_none(scene: Scene) -> None:
+    scene.seen.refresh()
+    shown = scene.seen.instruments.registry.get_sample_value
+    assert shown(c.REJECTS.name, {"reason": "absurd_clock"}) == 0
+    assert shown(c.FAULTS.name, {"surface": "artwork"}) == 0
+    assert shown(c.INCIDENTS.name, {"kind": "checkpoint_failed"}) == 0
+    assert shown(c.LOST.name, {"topic": "viewing-events"}) == 0
+    assert shown(c.DRIFT.name, {"model": "quality"}) == 0
+
+
+def test_catalogs_are_shown_as_they_are_when_somebody_looks(scene: Scene) -> None:
+    class Known:
+        rejected = 0
+        entries = 300
+
+        def sizes(self) -> Mapping[str, int]:
+            return {"title-catalog": self.entries}
+
+    known = Known()
+    scene.seen.follow(dict, str, known)
+    for known.rejected, known.entries in ((2, 300), (2, 299), (3, 0)):
+        scene.seen.refresh()
+        assert scene.value(c.CATALOG_REJECTS) == known.rejected
+        assert scene.value(c.CATALOG, "title-catalog") == known.entries
+
+
 def test_the_last_checkpoint_of_a_partition_that_closes_is_counted(scene: Scene) -> None:
     scene.engine.events = {"impression": 5}
     scene.checkpoint()

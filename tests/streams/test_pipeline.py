@@ -190,3 +190,17 @@ def test_any_river_model_gives_the_same_whatever_the_batches(spec: str) -> None:
     mine, theirs = run(records, 800, config), run(records, 1, config)
     assert mine[0].state.quality.version > 2
     assert_same(mine, theirs)
+
+
+def test_events_whose_clock_is_far_off_are_counted_and_taken() -> None:
+    def event(number: int, ts: int) -> PlainRecord:
+        value = {"event_id": f"e{number}", "type": "search", "profile_id": "p", "ts": ts, "query": "x"}
+        return PlainRecord(number, NOW, b"p", orjson.dumps(value))
+
+    minute = DAY_MS // 1_440
+    skews = (0, 4 * minute, 6 * minute, -DAY_MS + minute, -DAY_MS - minute, -2 * DAY_MS)
+    records = [event(number, NOW + skew) for number, skew in enumerate(skews)]
+    subject, _ = run(records, 4)
+    assert (subject.stats.ahead, subject.stats.behind) == (1, 2)
+    assert subject.stats.by_kind["search"] == len(records)
+    assert not subject.stats.rejects
