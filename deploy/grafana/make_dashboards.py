@@ -1,7 +1,7 @@
 """Writes the Grafana dashboards: each a list of rows of panels, each panel a title, a unit and its queries.
 
-``python deploy/grafana/make_dashboards.py`` writes ``dashboards/*.json`` from ``panels.py``; a test compares them with
-what it would write, and asks every query of a Prometheus that scrapes a worker.
+``python deploy/grafana/make_dashboards.py`` writes ``dashboards/*.json`` from ``panels*.py``; a test compares them with
+what it would write, and asks every query of a Prometheus that scrapes a worker and a gateway.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from panels import EXPERIMENTS, GATEWAYS, LEARNING, OPERATIONS, OVERVIEW, Panel
+from panel import Panel
+from panels import GATEWAYS, OPERATIONS, OVERVIEW
+from panels_learning import EXPERIMENTS, LEARNING
 
 DASHBOARDS = Path(__file__).parent / "dashboards"
 SOURCE = {"type": "prometheus", "uid": "prometheus"}

@@ -1,42 +1,8 @@
-"""What the dashboards show: panels in rows, each with a title, a unit and its queries."""
+"""What the dashboards show of traffic, workers and gateways: panels in rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-JOB = 'job="flywheel",instance=~"$instance"'
-GATEWAY = 'job="flywheel-gateway"'
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """``queries`` are (PromQL, legend); ``kind`` is Grafana's name of the panel; ``why`` its tooltip."""
-
-    title: str
-    unit: str
-    queries: tuple[tuple[str, str], ...]
-    kind: str = "timeseries"
-    why: str = ""
-    limit: float | None = None
-    """A line from which on it is bad."""
-
-
-def panel(title: str, unit: str, *queries: tuple[str, str], **more: Any) -> Panel:
-    """A panel of these queries."""
-    return Panel(title, unit, queries, **more)
-
-
-def quantile(q: float, metric: str, by: str = "", match: str = JOB) -> str:
-    """A quantile of a histogram."""
-    labels = ", ".join(filter(None, (by, "le")))
-    return f"histogram_quantile({q}, sum by ({labels}) (rate({metric}_bucket{{{match}}}[$__rate_interval])))"
-
-
-def rate(metric: str, by: str, match: str = JOB) -> str:
-    """A counter's rate a second."""
-    return f"sum by ({by}) (rate({metric}{{{match}}}[$__rate_interval]))"
-
+from panel import GATEWAY, JOB, panel, quantile, rate
 
 OVERVIEW = (
     (
@@ -57,7 +23,11 @@ OVERVIEW = (
         panel(
             "Late decisions",
             "percentunit",
-            ("job:flywheel_freshness_errors:ratio_rate5m", "later than 300 ms"),
+            (
+                f'1 - sum(rate(flywheel_event_to_decision_seconds_bucket{{{JOB},le="0.3"}}[5m]))'
+                f" / sum(rate(flywheel_event_to_decision_seconds_count{{{JOB}}}[5m]))",
+                "later than 300 ms",
+            ),
             kind="stat",
             why="The objective is 1 %.",
             limit=0.01,
@@ -84,129 +54,11 @@ OVERVIEW = (
             (f"sum(rate(flywheel_duplicates_total{{{JOB}}}[$__rate_interval]))", "sent twice"),
             (f"sum(rate(flywheel_unknown_rows_total{{{JOB}}}[$__rate_interval]))", "unknown row"),
         ),
-    ),
-)
-LEARNING = (
-    (
         panel(
-            "Area under the ROC curve",
-            "none",
-            (f"avg by (model) (flywheel_model_auc_ratio{{{JOB}}})", "{{model}}"),
-            why="Each outcome predicted before it is learned; 0.5 is chance.",
-        ),
-        panel("Log loss", "none", (f"avg by (model) (flywheel_model_log_loss_nats{{{JOB}}})", "{{model}}")),
-        panel(
-            "Calibration error",
-            "none",
-            (f"avg by (model) (flywheel_model_calibration_error_ratio{{{JOB}}})", "{{model}}"),
-            limit=0.1,
-        ),
-    ),
-    (
-        panel(
-            "Mini-batches learned",
-            "short",
-            (f"sum by (model) (flywheel_model_learned_batches{{{JOB}}})", "{{model}}"),
-        ),
-        panel(
-            "Drift detections",
-            "short",
-            (f"sum by (model) (increase(flywheel_drift_detections_total{{{JOB}}}[1h]))", "{{model}}"),
-        ),
-        panel("Churn by band", "percentunit", ("job_band:flywheel_churn_profiles:ratio", "{{band}}")),
-    ),
-    (
-        panel(
-            "What other policies would have earned",
-            "none",
-            (
-                f'avg by (surface, policy) (flywheel_policy_value_ratio{{{JOB},estimator="snips"}})',
-                "{{surface}} {{policy}}",
-            ),
-            why="Self-normalised inverse propensity score; look at the interval beside it.",
-        ),
-        panel(
-            "... and how sure that is",
-            "none",
-            (
-                f'avg by (surface, policy) (flywheel_policy_value_low_ratio{{{JOB},estimator="snips"}})',
-                "{{surface}} {{policy}} low",
-            ),
-            (
-                f'avg by (surface, policy) (flywheel_policy_value_high_ratio{{{JOB},estimator="snips"}})',
-                "{{surface}} {{policy}} high",
-            ),
-        ),
-        panel(
-            "Effective choices",
-            "short",
-            (
-                f"sum by (surface, policy) (flywheel_policy_effective_choices{{{JOB}}})",
-                "{{surface}} {{policy}}",
-            ),
-        ),
-    ),
-    (
-        panel(
-            "Gain of shadows",
-            "none",
-            (f"avg by (model) (flywheel_shadow_gain_nats{{{JOB}}})", "{{model}}"),
-            (f"min by (model) (flywheel_shadow_gain_low_nats{{{JOB}}})", "{{model}} at least"),
-            why="Above zero beyond doubt, a shadow may be promoted.",
-        ),
-        panel(
-            "To what plays are owed", "ops", (rate("flywheel_credit_plays_total", "surface"), "{{surface}}")
-        ),
-        panel(
-            "Surfaces without their model",
+            "Clocks that are off",
             "ops",
-            (rate("flywheel_surface_faults_total", "surface"), "{{surface}}"),
-        ),
-    ),
-)
-EXPERIMENTS = (
-    (
-        panel(
-            "Lift over the control",
-            "percentunit",
-            (f"max by (experiment, arm) (flywheel_experiment_lift_ratio{{{JOB}}})", "{{experiment}} {{arm}}"),
-        ),
-        panel(
-            "Intervals",
-            "percentunit",
-            (
-                f"max by (experiment, arm) (flywheel_experiment_lift_low_ratio{{{JOB}}})",
-                "{{experiment}} {{arm}} low",
-            ),
-            (
-                f"max by (experiment, arm) (flywheel_experiment_lift_high_ratio{{{JOB}}})",
-                "{{experiment}} {{arm}} high",
-            ),
-            why="Valid however often they are looked at.",
-        ),
-    ),
-    (
-        panel(
-            "Profiles by arm",
-            "short",
-            (
-                f"max by (experiment, arm) (flywheel_experiment_exposed_profiles{{{JOB}}})",
-                "{{experiment}} {{arm}}",
-            ),
-        ),
-        panel(
-            "Is the split as declared?",
-            "none",
-            (f"min by (experiment) (flywheel_experiment_split_p_ratio{{{JOB}}})", "{{experiment}}"),
-            why="Below 0.01 it is broken.",
-        ),
-        panel(
-            "Arms stopped by a guardrail",
-            "short",
-            (
-                f"max by (experiment, arm) (flywheel_experiment_stopped_ratio{{{JOB}}})",
-                "{{experiment}} {{arm}}",
-            ),
+            (rate("flywheel_skewed_events_total", "clock"), "{{clock}}"),
+            why="Ahead: more than 5 minutes, a producer's clock is wrong. Behind: a day, or devices were offline.",
         ),
     ),
 )
@@ -272,7 +124,39 @@ OPERATIONS = (
             "short",
             (f"sum by (kind) (increase(flywheel_partition_incidents_total{{{JOB}}}[5m]))", "{{kind}}"),
         ),
-        panel("Recovery", "s", (quantile(0.99, "flywheel_recovery_seconds"), "p99")),
+        panel(
+            "Recovery",
+            "s",
+            (
+                quantile(1, "flywheel_recovery_seconds", "instance", window="1h"),
+                "{{instance}} slowest of the hour",
+            ),
+            limit=30,
+            why="Rebuilding one partition. Beyond 30 s it is too slow for a rolling upgrade.",
+        ),
+        panel(
+            "Records recovered a second",
+            "short",
+            (
+                f"flywheel_recovered_records_total{{{JOB}}}"
+                f" / clamp_min(flywheel_recovering_seconds_total{{{JOB}}}, 1e-3)",
+                "{{instance}}",
+            ),
+            why="Since the worker started, while it recovered.",
+        ),
+    ),
+    (
+        panel(
+            "Catalog",
+            "short",
+            (f"flywheel_catalog_entries{{{JOB}}}", "{{instance}} {{topic}}"),
+            why="Every worker knows the same, but for a moment.",
+        ),
+        panel(
+            "Catalog records refused",
+            "short",
+            (f"sum by (instance) (increase(flywheel_catalog_rejects_total{{{JOB}}}[1h]))", "{{instance}}"),
+        ),
         panel(
             "Guarantee",
             "none",
@@ -303,6 +187,19 @@ GATEWAYS = (
             "ops",
             (f"sum(rate(flywheel_gateway_produced_events_total{{{GATEWAY}}}[$__rate_interval]))", "taken"),
             (f"sum(rate(flywheel_gateway_rejected_events_total{{{GATEWAY}}}[$__rate_interval]))", "refused"),
+        ),
+    ),
+    (
+        panel(
+            "Live streams",
+            "percentunit",
+            (f"flywheel_gateway_live_streams_ratio{{{GATEWAY}}}", "{{instance}} open, of those that may be"),
+            limit=1,
+        ),
+        panel(
+            "Missed by slow readers",
+            "ops",
+            (f"sum(rate(flywheel_gateway_lost_messages_total{{{GATEWAY}}}[$__rate_interval]))", "messages"),
         ),
         panel("Known profiles", "short", (f"flywheel_gateway_known_profiles{{{GATEWAY}}}", "{{instance}}")),
     ),

@@ -27,16 +27,21 @@ class Buckets(Collector):
         self.metric = metric
         self._bounds = np.asarray(metric.buckets, dtype=np.float64)
         self._series: dict[tuple[str, ...], tuple[np.ndarray, list[float]]] = {}
+        if not metric.labels:  # shown from the start, so that a rate has where to begin
+            self._of(())
 
     def observe(self, values: ArrayLike, *labels: str) -> None:
         """Count ``values`` (in the metric's unit) under ``labels``."""
         array = np.atleast_1d(np.asarray(values, dtype=np.float64))
         if not array.size:
             return
-        counts, total = self._series.setdefault(labels, (np.zeros(len(self._bounds) + 1, np.int64), [0.0]))
+        counts, total = self._of(labels)
         # side="left": a value that equals a bound lies within it, as Prometheus has it (le).
         counts += np.bincount(np.searchsorted(self._bounds, array, side="left"), minlength=len(counts))
         total[0] += float(array.sum())
+
+    def _of(self, labels: tuple[str, ...]) -> tuple[np.ndarray, list[float]]:
+        return self._series.setdefault(labels, (np.zeros(len(self._bounds) + 1, np.int64), [0.0]))
 
     def count(self, *labels: str) -> int:
         """How many values were taken under ``labels``."""
