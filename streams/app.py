@@ -30,6 +30,7 @@ from streams.compacted import CompactedTopics, Put
 from streams.errors import FlywheelError
 from streams.partition import Observer
 from streams.security.hosted import host_credentials
+from streams.security.program import program
 from streams.settings import SECOND_MS, Settings, load
 from streams.status import Status
 from streams.transport.batching import BatchSchema
@@ -113,6 +114,7 @@ class FlywheelApp(faust.App):
         except FlywheelError as error:
             self.failure = error
             log.critical("worker ends: %s: %s", type(error).__name__, error)
+            logs.silence()
             raise SystemExit(1) from error
         log.warning(
             "%s: %s",
@@ -167,6 +169,7 @@ class FlywheelApp(faust.App):
         self.failure = error
         expected = isinstance(error, FlywheelError | KafkaError)
         log.critical("worker ends: %s: %s", type(error).__name__, error, exc_info=None if expected else error)
+        logs.silence()
         self.observer.on_event("failed", type(error).__name__)
         _end_process_after(FAILURE_GRACE_S, 1)
         root = self.beacon.root
@@ -185,8 +188,9 @@ class FlywheelApp(faust.App):
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
         if self.failure is not None:
-            # Only now, when everything has stopped in order: it is what gives Faust's worker its exit code.
-            await self.crash(self.failure)
+            # Only now, when everything has stopped in order: it gives Faust's worker its exit code, and no traceback.
+            root = self.beacon.root
+            (self if root is None else root.data)._crash(SystemExit(1))
 
     # --- status --------------------------------------------------------------------------------------------
 
@@ -265,6 +269,7 @@ def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | No
 
 
 def _real_app(settings: Settings) -> FlywheelApp:
+    program.set("worker")
     # Imported here: the engine is compiled, which the toy worker of the tests does without.
     from streams import pipeline
     from streams.metrics.service import observe, serve

@@ -17,8 +17,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.engine import Writes
-from streams.errors import BrokerError, CheckpointError, FencedError
+from streams.errors import BrokerError, CheckpointError, ConfigurationError, FencedError
 from streams.security.connection import connection
+from streams.security.granted import require_rights
 from streams.security.refusals import denied, refusal
 from streams.sending import BATCH_BYTES, SEND_FAILURES, explain, send
 from streams.settings import Settings
@@ -109,9 +110,8 @@ class TransactionalCheckpoint:
             raise _too_late(self._partition, self._settings) from error
         except (CheckpointError, *SEND_FAILURES) as error:
             await self._abort(producer)
-            if missing := denied(error, self._settings):
-                raise missing from error
-            raise explain(error, "a transaction", self._partition) from error
+            failure = explain(error, "a transaction", self._partition)
+            raise await _refused(failure, error, self._settings) or failure from error
 
     async def _abort(self, producer: AIOKafkaProducer) -> None:
         try:
@@ -179,7 +179,7 @@ class AtLeastOnceCheckpoint:
         except BrokerError as error:
             raise FencedError(f"partition {self._partition}: {error}") from error
         except CheckpointError as error:
-            raise denied(error, self._settings) or error from error.__cause__
+            raise await _refused(error, error, self._settings) or error from error.__cause__
         except TimeoutError as error:
             raise _too_late(self._partition, self._settings) from error
 
@@ -198,6 +198,20 @@ def _too_late(partition: int, settings: Settings) -> CheckpointError:
     return CheckpointError(
         f"partition {partition}: the broker did not take a checkpoint within {settings.stall_deadline_ms} ms"
     )
+
+
+async def _refused(
+    failure: CheckpointError, error: BaseException, settings: Settings
+) -> ConfigurationError | None:
+    """The missing right behind a failed checkpoint, or ``None``. The broker is asked, because the first of several
+    errors seldom says it: a refused write breaks the transaction of all the others."""
+    if isinstance(failure, FencedError):
+        return None
+    try:
+        await require_rights(settings)
+    except ConfigurationError as refused:
+        return refused
+    return denied(error, settings)
 
 
 async def _start(producer: AIOKafkaProducer, settings: Settings) -> None:

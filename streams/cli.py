@@ -27,7 +27,10 @@ from streams.commands.watch import watch
 from streams.commands.worker import worker
 from streams.errors import ConfigurationError, FlywheelError
 from streams.replay.command import replay
+from streams.security.program import program
 
+PROGRAMS = {"worker": "worker", "gateway": "gateway", "audience": "audience", "watch": "reader"}
+"""Whose rights a command needs (``streams.security.acls.PROGRAMS``); every other command is the operator's."""
 FAILED = 1
 WRONG_USE = 2
 INTERRUPTED = 130
@@ -63,6 +66,7 @@ def cli(ctx: click.Context) -> None:
 
     Every setting is an environment variable FLYWHEEL_...; `flywheel worker --help` lists them.
     """
+    program.set(PROGRAMS.get(ctx.invoked_subcommand or "", "operator"))
     if ctx.invoked_subcommand != "worker":
         # Flywheel says in one line what a lost connection means; the library's own lines would hide it.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -70,7 +70,7 @@ class CompactedTopics:
                 await consumer.start()
                 await self._follow(consumer, positions)
             except KafkaError as error:
-                if refused := await refusal(error, self._settings):
+                if refused := await refusal(error, self._settings, "Read"):
                     raise refused from error
                 log.warning("%s cannot be read, trying again: %r", ", ".join(self._names), error)
                 await asyncio.sleep(RETRY_PAUSE_S)

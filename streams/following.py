@@ -60,7 +60,7 @@ class Follower:
         try:
             batches = await self._consumer.getmany(timeout_ms=wait_ms, max_records=MAX_RECORDS)
         except KafkaError as error:
-            if refused := await refusal(error, self._settings):
+            if refused := await refusal(error, self._settings, "Read"):
                 raise refused from error
             raise BrokerError(f"reading {', '.join(self._topics)} failed: {error}") from error
         return [record for batch in batches.values() for record in batch]

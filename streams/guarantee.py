@@ -23,6 +23,7 @@ from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.errors import BrokerError, ConfigurationError
 from streams.security.connection import connection
+from streams.security.granted import require_rights
 from streams.security.refusals import look, missing_right, refusal
 from streams.settings import Settings
 
@@ -50,6 +51,7 @@ async def settle(settings: Settings, deadline_s: float = DEADLINE_S) -> str:
     """
     if refused := await look(settings):
         raise refused
+    await require_rights(settings)
     if settings.guarantee == AT_LEAST_ONCE:
         return AT_LEAST_ONCE
     try:

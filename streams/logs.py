@@ -35,6 +35,12 @@ class Thinner(logging.Filter):
         return True
 
 
+def silence() -> None:
+    """The libraries' turn is over: why the worker ends has been said, and what they say of its end would bury it."""
+    for name in (*CLIENT_LIBRARIES, "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
 def settle(level: str) -> None:
     """Set the root logger to ``level`` and quieten the libraries. Call it after Faust has set up logging.
 

@@ -18,7 +18,13 @@ from dataclasses import replace
 
 from streams.checkpoint import Checkpoint
 from streams.engine import Engine, Writes
-from streams.errors import CheckpointError, FencedError, InvariantError, PositionError
+from streams.errors import (
+    CheckpointError,
+    ConfigurationError,
+    FencedError,
+    InvariantError,
+    PositionError,
+)
 from streams.settings import Settings
 from streams.transport.batch import RecordBatch
 
@@ -74,7 +80,7 @@ class Partition:
         """Per owned topic, the log position of the next record to apply."""
         self.saved: dict[str, int] = {}
         """Per owned topic, the position that the last checkpoint committed."""
-        self.failure: CheckpointError | None = None
+        self.failure: CheckpointError | ConfigurationError | None = None
         self._checkpoint = checkpoint
         self._settings = settings
         self._observer = observer or Observer()
@@ -166,7 +172,8 @@ class Partition:
         ``checkpoint_interval_ms`` (``catch_up_interval_ms`` while it is far behind), so none waits longer, or at
         once when it is full.
 
-        Raises ``CheckpointError`` (``FencedError``) when a checkpoint fails; the partition is of no use then.
+        Raises ``CheckpointError`` (``FencedError``), or ``ConfigurationError`` for a missing right, when a checkpoint
+        fails; the partition is of no use then.
         """
         clock = asyncio.get_running_loop().time
         earliest = clock()
@@ -206,7 +213,7 @@ class Partition:
             # 2. All of it, or nothing.
             try:
                 await self._checkpoint.commit(writes, positions)
-            except CheckpointError as error:
+            except (CheckpointError, ConfigurationError) as error:
                 self._fail(error)
                 raise
             except asyncio.CancelledError:
@@ -244,7 +251,7 @@ class Partition:
         finally:
             await self._checkpoint.close()
 
-    def _fail(self, error: CheckpointError) -> None:
+    def _fail(self, error: CheckpointError | ConfigurationError) -> None:
         self.failure = error
         self._room.set()
         kind = "fenced" if isinstance(error, FencedError) else "checkpoint_failed"

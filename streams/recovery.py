@@ -106,7 +106,7 @@ async def recover(settings: Settings, partition: int, engine: Engine, checkpoint
             f"rebuilding partition {partition} made no progress for {seconds:.0f} s"
         ) from error
     except KafkaError as error:
-        if refused := await refusal(error, settings):
+        if refused := await refusal(error, settings, "Read"):
             raise refused from error
         raise RecoveryError(f"rebuilding partition {partition} failed: {error!r}") from error
     return Recovered(positions, records, lost)

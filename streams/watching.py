@@ -20,6 +20,7 @@ from rich.text import Text
 
 from streams import topics
 from streams.following import Follower
+from streams.security.granted import require_rights
 from streams.settings import Settings
 from streams.tally import SURFACES
 from streams.wording import Record, churn_in_words, decision_in_words, moves
@@ -141,6 +142,7 @@ async def watch_profile(settings: Settings, profile_id: str, rows_shown: int, se
     view = ProfileView(profile_id, rows_shown)
     loop = asyncio.get_running_loop()
     deadline = None if seconds is None else loop.time() + seconds
+    await require_rights(settings)
     async with Follower(settings, NAMES, from_start=True) as catalog:
         while not await catalog.caught_up():  # names first: topics are read in no order among each other
             for record in await catalog.records():

@@ -24,6 +24,7 @@ from streams.audience.titles import Produced
 from streams.errors import BrokerError
 from streams.following import Follower
 from streams.security.connection import connection
+from streams.security.granted import require_rights
 from streams.security.refusals import RIGHTS, missing_right, refusal
 from streams.settings import Settings
 
@@ -123,7 +124,7 @@ class Publisher:
         try:
             sent = await self._producer.send(record.topic, record.value, key=record.key)
         except KafkaError as error:
-            if refused := await refusal(error, self._settings, f"Write on topic {record.topic}"):
+            if refused := await refusal(error, self._settings, "Write"):
                 raise refused from error
             raise BrokerError(f"the broker did not take a record of {record.topic}: {error}") from error
         sent.add_done_callback(self._acknowledged)
@@ -134,7 +135,7 @@ class Publisher:
 
     def _raise_failure(self) -> None:
         if isinstance(self._failure, RIGHTS):
-            raise missing_right(self._failure, self._settings) from self._failure
+            raise missing_right(self._failure, self._settings, "Write") from self._failure
         if self._failure is not None:
             raise BrokerError(f"the broker refused a record: {self._failure}") from self._failure
         if self._decisions is not None and self._decisions.done():
@@ -146,6 +147,7 @@ class Publisher:
         self._raise_failure()
 
     async def __aenter__(self) -> Publisher:
+        await require_rights(self._settings)
         self._producer = AIOKafkaProducer(**connection(self._settings), linger_ms=LINGER_MS, acks="all")
         try:
             await self._producer.start()

@@ -36,7 +36,10 @@ def worker(
       flywheel worker --brokers kafka-1:9092,kafka-2:9092
       FLYWHEEL_BROKERS=kafka:9092 FLYWHEEL_PARTITIONS=16 flywheel worker --web-port 9464
     """
+    import asyncio
+
     from streams.app import run_worker
+    from streams.security.granted import require_rights
     from streams.settings import load
     from streams.warming import warm
 
@@ -48,6 +51,7 @@ def worker(
         web_port=web_port,
         log_level=log_level,
     )
+    asyncio.run(require_rights(settings))  # before the minutes that compiling may take
     click.echo("flywheel: making the engine ready (up to two minutes after an update)", err=True)
     warm(settings)
     raise SystemExit(run_worker(settings))

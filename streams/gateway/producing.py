@@ -48,7 +48,7 @@ class EventProducer:
                 log.info("the broker knows no idempotent producers: %r", error)
                 idempotent = False
             except (KafkaError, TimeoutError) as error:
-                if refused := await refusal(error, self._settings):
+                if refused := await refusal(error, self._settings, "Write"):
                     raise refused from error
                 log.warning(
                     "no producer could be started at %s, trying again: %r", self._settings.brokers, error

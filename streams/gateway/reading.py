@@ -92,7 +92,7 @@ class Reader:
                 await self._place(consumer)
                 await self._follow(consumer, settled)
             except KafkaError as error:
-                if refused := await refusal(error, self._settings):
+                if refused := await refusal(error, self._settings, "Read"):
                     raise refused from error
                 self.retries += 1
                 log.warning("Kafka cannot be read, trying again: %r", error)

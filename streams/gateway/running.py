@@ -20,6 +20,7 @@ from streams.following import Follower
 from streams.gateway.access import Access
 from streams.gateway.server import GatewayServer
 from streams.gateway.serving import Serving
+from streams.security.granted import require_rights
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,11 @@ async def serve(
     server = GatewayServer(serving, allowed)
     listening(await server.start())  # 2
     works: list[Coroutine[Any, Any, None]] = [
-        serving.reader.run(serving.settle),  # 3
+        _read(settings, serving),  # 3
         serving.keep_shelves(),
         serving.beat(),
         _keep_tokens(allowed),
-        _reach(serving),
+        _reach(settings, serving),
     ]
     if settings.gateway_watch_inputs:
         works.append(_watch_inputs(settings, serving))
@@ -76,7 +77,13 @@ async def serve(
         await serving.producer.close()
 
 
-async def _reach(serving: Serving) -> None:
+async def _read(settings: Settings, serving: Serving) -> None:
+    await require_rights(settings)  # all that is missing, before whatever is missed first
+    await serving.reader.run(serving.settle)
+
+
+async def _reach(settings: Settings, serving: Serving) -> None:
+    await require_rights(settings)
     await serving.producer.run()
     await asyncio.Event().wait()  # the others end when one of them does
 

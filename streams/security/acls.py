@@ -69,8 +69,8 @@ def _gateway(settings: Settings) -> set[Right]:
     return (
         # title-stats: the most popular first where nothing is known of a viewer.
         _on([*topics.CATALOGS, topics.TITLE_STATS, *outputs(settings)], READ)
-        | _on([topics.VIEWING_EVENTS], READ, WRITE)  # reads them with `gateway_watch_inputs` on
-        | _on([topics.SUBSCRIPTION_EVENTS], WRITE)
+        | _on(topics.INPUTS, WRITE)
+        | _on(topics.INPUTS if settings.gateway_watch_inputs else (), READ)
         | _idempotent()
     )
 

@@ -15,6 +15,7 @@ from aiokafka.conn import create_conn
 
 from streams.errors import ConfigurationError
 from streams.security.connection import credentials
+from streams.security.program import program
 from streams.settings import Settings
 
 LOOK_DEADLINE_S = 5.0
@@ -29,28 +30,32 @@ RIGHTS = (
 """What Kafka answers when an ACL is missing."""
 
 
-async def refusal(error: BaseException, settings: Settings, right: str = "") -> ConfigurationError | None:
-    """The reason to end for, or ``None`` when the broker may only be away. ``right`` names what was being done where
-    the error does not: ``Write on topic row-order``."""
+async def refusal(error: BaseException, settings: Settings, operation: str = "") -> ConfigurationError | None:
+    """The reason to end for, or ``None`` when the broker may only be away. ``operation`` is what was being done to
+    topics, which the error does not say: ``Read`` or ``Write``."""
     if isinstance(error, RIGHTS):
-        return missing_right(error, settings, right)
+        return missing_right(error, settings, operation)
     if isinstance(error, errors.KafkaConnectionError | errors.AuthenticationFailedError | TimeoutError):
         return await look(settings)
     return None
 
 
-def missing_right(error: BaseException, settings: Settings, right: str = "") -> ConfigurationError:
+def missing_right(error: BaseException, settings: Settings, operation: str = "") -> ConfigurationError:
     """Which right on what is missing to whom, and the command that prints it."""
-    said = " ".join(_named(argument) for argument in error.args)
-    if not right:
-        if isinstance(error, errors.TopicAuthorizationFailedError):
-            right = f"a right on topic {said or '(the broker does not say which)'}"
-        elif isinstance(error, errors.GroupAuthorizationFailedError):
-            right = f"Read on group {settings.app_id}"
-        elif isinstance(error, errors.TransactionalIdAuthorizationFailed):
-            right = f"Write and Describe on transactional ids {settings.app_id}-*"
-        else:
-            right = "a right on the cluster (IdempotentWrite, or Create of topics)"
+    if isinstance(error, errors.TopicAuthorizationFailedError):
+        named = " ".join(_named(argument) for argument in error.args)
+        right = f"{operation or 'a right'} on topic {named or '(the broker does not say which)'}"
+    elif isinstance(error, errors.GroupAuthorizationFailedError):
+        right = f"Read on group {settings.app_id}"
+    elif isinstance(error, errors.TransactionalIdAuthorizationFailed):
+        right = f"Write on transactional ids {settings.app_id}-*"
+    else:
+        right = "a right on the cluster (IdempotentWrite, or Create of topics)"
+    return lacking(right, settings)
+
+
+def lacking(right: str, settings: Settings) -> ConfigurationError:
+    """The error for a missing ``right``, or several."""
     return ConfigurationError(
         f"{who(settings)} was refused by Kafka: missing ACL: {right}. {remedy(settings)}"
     )
@@ -61,7 +66,7 @@ def denied(error: BaseException, settings: Settings) -> ConfigurationError | Non
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, RIGHTS):
         seen = seen.__cause__
-    return None if seen is None else missing_right(seen, settings)
+    return None if seen is None else missing_right(seen, settings, "Write")
 
 
 def _named(argument: object) -> str:
@@ -74,13 +79,17 @@ def _named(argument: object) -> str:
 
 def who(settings: Settings) -> str:
     """The principal of these settings, as ACLs name it."""
-    return f"User:{settings.sasl_username}" if settings.with_password else "this program's user"
+    if settings.with_password:
+        return f"User:{settings.sasl_username}"
+    return f"the owner of {settings.ssl_cert_file}" if settings.ssl_cert_file else "this program's user"
 
 
 def remedy(settings: Settings) -> str:
     """The command that prints the rights."""
+    name = program.get()
     principal = who(settings) if settings.with_password else "User:NAME"
-    return f"`flywheel acls print --program PROGRAM --principal {principal}` prints what each program needs"
+    needs = f"the {name} needs" if name else "each program needs"
+    return f"`flywheel acls print --program {name or 'PROGRAM'} --principal {principal}` prints what {needs}"
 
 
 def hidden(settings: Settings) -> str:

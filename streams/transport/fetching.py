@@ -26,6 +26,7 @@ from faust.types import TP
 
 from streams import topics
 from streams.security.connection import credentials
+from streams.security.refusals import RIGHTS, missing_right
 from streams.transport.batch import RecordBatch
 
 log = logging.getLogger(__name__)
@@ -98,16 +99,21 @@ class FetchThread(driver.AIOKafkaConsumerThread):
             for tp in active_partitions
             if not topics.is_owned(tp.topic) and tp in assigned
         ]
-        if not placed and not others:
-            await asyncio.sleep(UNPLACED_PAUSE_S)
-            return {}
         rewinds = {tp: self._rewinds[tp] for tp in placed}
         try:
+            if not placed and not others:
+                await asyncio.sleep(UNPLACED_PAUSE_S)
+                consumer._coordinator.check_errors()  # asking for records would, and raise what the group refused
+                return {}
             fetched = await consumer.getmany(*placed, *others, timeout_ms=POLL_MS, max_records=max_records)
         except OffsetOutOfRangeError as error:
             return await self._beginnings(consumer, [tp for tp in error.args[0] if tp in placed])
         except NoOffsetForPartitionError:
             return {}  # a partition between assignment and placing: nobody waits for it
+        except RIGHTS as error:  # Faust would retry for ever
+            refused = missing_right(error, self.app.settings, "Read")
+            self.app.loop.call_soon_threadsafe(self.app.fail, refused)
+            return {}
         result: dict[TP, list[Any]] = {TP(*tp): fetched[tp] for tp in others if tp in fetched}
         for tp in placed:
             batch = await self._batch(consumer, tp, rewinds[tp], fetched.get(tp, []))
