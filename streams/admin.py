@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError, for_code
 from streams import topics
 from streams.errors import BrokerError, ConfigurationError
 from streams.security.connection import connection
-from streams.security.refusals import refusal
+from streams.security.refusals import lacking, refusal
 from streams.settings import DAY_MS, Settings
 from streams.topics import Topic
 
@@ -38,6 +38,8 @@ DEAD_LETTER_MAX_BYTES = 2 * KAFKA_MAX_MESSAGE_BYTES
 LEADERS_DEADLINE_S = 30.0
 """A new topic's partitions have leaders after milliseconds; a cluster that restarts gets more."""
 TOPIC_ALREADY_EXISTS = 36
+DENIED = (29, 31)
+"""On the topic, on the cluster."""
 
 Configs = Mapping[str, str]
 
@@ -199,6 +201,8 @@ async def _create(admin: Any, settings: Settings, input_retention_ms: int) -> li
     for name, code, *message in response.topic_errors:
         if code == TOPIC_ALREADY_EXISTS:  # somebody else was quicker
             continue
+        if code in DENIED:
+            raise lacking(f"Create on topic {name}", settings)
         if code:
             said = message[0] if message and message[0] else for_code(code).__name__
             raise BrokerError(f"the broker did not create {name}: {said}")

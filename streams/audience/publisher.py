@@ -24,7 +24,6 @@ from streams.audience.titles import Produced
 from streams.errors import BrokerError
 from streams.following import Follower
 from streams.security.connection import connection
-from streams.security.granted import require_rights
 from streams.security.refusals import RIGHTS, missing_right, refusal
 from streams.settings import Settings
 
@@ -147,7 +146,6 @@ class Publisher:
         self._raise_failure()
 
     async def __aenter__(self) -> Publisher:
-        await require_rights(self._settings)
         self._producer = AIOKafkaProducer(**connection(self._settings), linger_ms=LINGER_MS, acks="all")
         try:
             await self._producer.start()

@@ -18,6 +18,8 @@ from streams.audience.publisher import Publisher
 from streams.audience.scenarios import STEADY, Scenario
 from streams.audience.shown import DECIDED
 from streams.errors import ConfigurationError
+from streams.security.granted import require_rights
+from streams.security.refusals import hidden
 from streams.settings import DAY_MS, Settings
 from streams.topics import CATALOGS, INPUTS
 
@@ -89,6 +91,7 @@ def audience_for(show: Show, now_ms: int) -> Audience:
 def publish(settings: Settings, show: Show) -> None:
     """Publish catalogs and events until the show ends; Ctrl-C ends it too. Raises ``BrokerError`` and
     ``ConfigurationError``."""
+    asyncio.run(require_rights(settings))
     _require_inputs(settings)
     with suppress(KeyboardInterrupt):  # the usual end of a show without one
         asyncio.run(_publish(settings, show, Console()))
@@ -145,7 +148,7 @@ def _require_inputs(settings: Settings) -> None:
     missing = [name for name in (*INPUTS, *CATALOGS, *DECIDED) if found[name] is None]
     if missing:
         raise ConfigurationError(
-            f"no topic {', '.join(missing)} at {settings.brokers}: run `flywheel topics create`"
+            f"no topic {', '.join(missing)} at {settings.brokers}: run `flywheel topics create`{hidden(settings)}"
         )
 
 

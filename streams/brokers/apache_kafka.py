@@ -126,8 +126,8 @@ def fetch_jars(cache: Path) -> Path:
 class ApacheKafka:
     """A cluster of ``brokers`` real brokers; ``replication`` of its internal topics follows its size.
 
-    With a ``guard`` every broker has a second listener, with TLS, passwords and ACLs; the first stays open for
-    whoever sets things up.
+    With a ``guard`` every broker has two more listeners, with TLS, ACLs, and passwords or certificates of the clients;
+    the first stays open for whoever sets things up.
 
     Raises ``ConfigurationError`` without Java or Maven, ``BrokerError`` when a broker does not come up. Use
     it as a context manager; a broker is named by its index, from 0.
@@ -147,6 +147,7 @@ class ApacheKafka:
         self._heap_mb = heap_mb
         self._guard = guard
         self._guarded_ports: list[int] = []
+        self._certified_ports: list[int] = []
         self._cache = cache or default_cache()
         self._ports: list[int] = []
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * brokers
@@ -162,6 +163,11 @@ class ApacheKafka:
     def guarded_address(self) -> str:
         """The same for the listeners with TLS, passwords and ACLs; empty without a ``guard``."""
         return ",".join(f"{loopback.HOST}:{port}" for port in self._guarded_ports)
+
+    @property
+    def certified_address(self) -> str:
+        """The same for the listeners that ask clients for certificates."""
+        return ",".join(f"{loopback.HOST}:{port}" for port in self._certified_ports)
 
     def pid(self, broker: int) -> int | None:
         """The process id of a broker; ``None`` while it is down."""
@@ -223,6 +229,7 @@ class ApacheKafka:
         self._ports = [loopback.free_port() for _ in range(self.size)]
         if self._guard is not None:
             self._guarded_ports = [loopback.free_port() for _ in range(self.size)]
+            self._certified_ports = [loopback.free_port() for _ in range(self.size)]
         controllers = [loopback.free_port() for _ in range(self.size)]
         replicas = min(self.size, MAX_REPLICATION)
         for broker in range(self.size):
@@ -242,15 +249,14 @@ class ApacheKafka:
                 dedupe=DEDUPE_BUFFER_BYTES,
             )
             if self._guard is not None:
-                text = self._guard.properties(text, self._guarded_ports[broker])
+                guarded, certified = self._guarded_ports[broker], self._certified_ports[broker]
+                text = self._guard.properties(text, guarded, certified)
             (home / "server.properties").write_text(text)
 
     def _java(self, broker: int, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = ["java", f"-Xmx{self._heap_mb}m", "-Xms64m", "-XX:+UseSerialGC"]
-        command += [
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        ]
+        logger = "-Dorg.slf4j.simpleLogger"
+        command += [f"{logger}.defaultLogLevel=warn", f"{logger}.showDateTime=true"]
         command += ["-cp", f"{self._libs}/*", program, *arguments]
         with self._log(broker).open("ab") as output:
             return subprocess.Popen(
@@ -264,9 +270,7 @@ class ApacheKafka:
             )
 
     def _format(self) -> None:
-        cluster = (
-            urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        )  # may not begin with -
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         users = [] if self._guard is None else self._guard.users()
         tools = [
             self._java(

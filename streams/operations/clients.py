@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerError
 from streams.security.connection import connection
+from streams.security.refusals import refusal
 from streams.settings import Settings
 
 
@@ -51,6 +52,8 @@ async def _started(client: Any, stop: Any, settings: Settings) -> AsyncIterator[
         await client.start()
         yield
     except KafkaError as error:
+        if refused := await refusal(error, settings):
+            raise refused from error
         raise BrokerError(
             f"the broker at {settings.brokers} did not answer as it should: {error!r}"
         ) from error

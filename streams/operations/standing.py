@@ -15,6 +15,7 @@ from aiokafka.structs import OffsetAndMetadata
 from streams import topics
 from streams.errors import ConfigurationError
 from streams.operations import clients
+from streams.security.refusals import hidden
 from streams.settings import Settings
 
 Place = tuple[str, int]
@@ -41,7 +42,8 @@ async def standings(settings: Settings, names: Sequence[str]) -> dict[Place, Sta
         known = await consumer.topics()
         missing = [name for name in names if name not in known]
         if missing:
-            raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`")
+            unseen = hidden(settings)
+            raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`{unseen}")
         await consumer._client.set_topics(tuple(names))
         places = [
             TopicPartition(name, number)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 
-program: ContextVar[str | None] = ContextVar("program", default=None)
-"""A key of ``streams.security.acls.PROGRAMS``; ``None`` where a part of Flywheel is used as a library."""
+class RunningProgram:
+    """One for the whole process, threads included: a process runs one program."""
+
+    def __init__(self) -> None:
+        self._name: str | None = None
+
+    def set(self, name: str) -> None:
+        """``name``: a key of ``streams.security.acls.PROGRAMS``."""
+        self._name = name
+
+    def get(self) -> str | None:
+        """``None`` where a part of Flywheel is used as a library."""
+        return self._name
+
+
+program = RunningProgram()

@@ -21,6 +21,8 @@ from streams.settings import Settings
 LOOK_DEADLINE_S = 5.0
 """For one connection with its greeting; a broker beside a busy test takes 0.1 s."""
 
+USUAL_APP_ID = "flywheel"
+"""Of the settings; any other must be told to what prints rights."""
 RIGHTS = (
     errors.TopicAuthorizationFailedError,
     errors.GroupAuthorizationFailedError,
@@ -48,7 +50,7 @@ def missing_right(error: BaseException, settings: Settings, operation: str = "")
     elif isinstance(error, errors.GroupAuthorizationFailedError):
         right = f"Read on group {settings.app_id}"
     elif isinstance(error, errors.TransactionalIdAuthorizationFailed):
-        right = f"Write on transactional ids {settings.app_id}-*"
+        right = f"Write on transactional-id {settings.app_id}-*"
     else:
         right = "a right on the cluster (IdempotentWrite, or Create of topics)"
     return lacking(right, settings)
@@ -89,7 +91,10 @@ def remedy(settings: Settings) -> str:
     name = program.get()
     principal = who(settings) if settings.with_password else "User:NAME"
     needs = f"the {name} needs" if name else "each program needs"
-    return f"`flywheel acls print --program {name or 'PROGRAM'} --principal {principal}` prints what {needs}"
+    command = f"flywheel acls print --program {name or 'PROGRAM'} --principal {principal}"
+    if settings.app_id != USUAL_APP_ID:
+        command += f" --app-id {settings.app_id}"
+    return f"`{command}` prints what {needs}"
 
 
 def hidden(settings: Settings) -> str:

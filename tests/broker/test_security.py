@@ -1,113 +1,266 @@
-"""A real Kafka that asks who is there (TLS, SCRAM, ACLs): whoever it refuses ends by itself and says what to change."""
+"""A real Kafka that asks who is there (TLS, passwords, certificates, ACLs): with just the printed rights everything
+works, exactly once; whoever lacks one ends by itself and says what to change."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
-from streams import admin
-from streams.brokers.apache_kafka import ApacheKafka, missing_tools
-from streams.brokers.guarded import Guard
-from streams.security.acls import PROGRAMS, rights
-from streams.settings import ENV_PREFIX, Settings
-from tests.broker.acls import grant
+from streams import topics
+from streams.brokers.apache_kafka import missing_tools
+from streams.security import granted
+from streams.security.acls import GROUP, READ, TOPIC, TRANSACTIONAL_ID, WRITE, Right, rights
+from streams.security.connection import connection
+from streams.security.refusals import look
+from streams.settings import Settings
+from tests.broker import log
+from tests.broker.guarded_cluster import HANG_S, Guarded, Program, user
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-PASSWORD = "not-for-logs-5517"
-HANG_S = 180.0
-"""For a hang, not for a slow machine."""
-
-
-class Guarded:
-    """A cluster with one user for each program, each with the printed rights and no others."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.guard = Guard(folder, {f"{program}-user": PASSWORD for program in PROGRAMS})
-        self.cluster = ApacheKafka(guard=self.guard)
-        (folder / "password").write_text(PASSWORD + "\n")
-
-    @property
-    def open(self) -> Settings:
-        """Through the open listener, where everything is allowed."""
-        return Settings(brokers=self.cluster.address, partitions=2, web_port=-1, stall_deadline_ms=30_000)
-
-    def settings(self, program: str) -> Settings:
-        return replace(
-            self.open,
-            brokers=self.cluster.guarded_address,
-            security_protocol="SASL_SSL",
-            sasl_username=f"{program}-user",
-            sasl_password_file=str(self._folder / "password"),
-            ssl_ca_file=str(self.guard.ca_file),
-        )
-
-    def command(self, settings: Settings, *words: str) -> subprocess.Popen[str]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
-        for field in fields(Settings):
-            environ[f"{ENV_PREFIX}{field.name.upper()}"] = str(getattr(settings, field.name))
-        return subprocess.Popen(
-            [sys.executable, "-m", "streams", *words],
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def ended(self, settings: Settings, *words: str) -> str:
-        """What a command says that must fail, and must end by itself."""
-        process = self.command(settings, *words)
-        try:
-            said, _ = process.communicate(timeout=HANG_S)
-        finally:
-            process.kill()
-        assert process.returncode not in (0, None), said
-        assert PASSWORD not in said
-        return said
+STATE = Settings().state_topic
+MODELS = Settings().models_topic
+TRIED = b"tried"
+"""The key of records that only try whether one may write."""
+JOIN = Right(GROUP, Settings().app_id, READ)
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     if missing := missing_tools():
         pytest.fail(f"needs {' and '.join(missing)}")
-    made = Guarded(tmp_path_factory.mktemp("guarded"))
-    with made.cluster:
-        admin.create_topics(made.open)
-
-        async def allow() -> None:
-            for program in PROGRAMS:
-                await grant(made.cluster.address, f"User:{program}-user", rights(program, made.open))
-
-        asyncio.run(allow())
+    with Guarded(tmp_path_factory.mktemp("guarded")) as made:
         yield made
 
 
-@pytest.mark.parametrize("words", [("topics", "check"), ("audience",), ("watch", "p-1"), ("models", "list")])
+# --- with just the printed rights ------------------------------------------------------------------------------
+
+
+async def applied(guarded: Guarded, worker: Program, records: int | None = None) -> None:
+    """Wait until the worker has committed so many records, or (``None``) all there are."""
+    position = log.Position(guarded.open, topics.owned(guarded.open))
+    await position.start()
+    try:
+        async with asyncio.timeout(HANG_S):
+            while await position.lag() if records is None else await position.total() < records:
+                assert worker.alive, worker.said
+                await asyncio.sleep(0.1)
+    finally:
+        await position.stop()
+
+
+def test_a_killed_worker_with_just_the_printed_rights_decides_exactly_once(guarded: Guarded) -> None:
+    settings = replace(guarded.settings("worker"), worker_slot="worker-0")  # its successor need not wait
+    audience = ("audience", "--profiles", "50", "--rate", "300", "--malformed", "0.02")
+    with (
+        guarded.run(settings, "worker") as first,
+        guarded.run(guarded.settings("audience"), *audience, "--seconds", "12") as viewers,
+    ):
+        asyncio.run(applied(guarded, first, 400))
+        first.kill()
+        assert viewers.alive, "the worker was killed after the last event, which proves nothing"
+        with guarded.run(settings, "worker") as second:
+            assert viewers.ended() == 0, viewers.said
+            asyncio.run(applied(guarded, second))
+            assert "exactly once" in second.said
+            # A right that is taken away while it works ends it as clearly as one that it never had.
+            guarded.withdraw("worker", JOIN)
+            try:
+                assert second.ended() != 0
+            finally:
+                guarded.grant("worker", JOIN)
+    assert_says(second.said, "worker", str(JOIN))
+
+    malformed = re.search(r"done: .* events, (\d+) malformed", viewers.said)
+    assert malformed is not None, viewers.said
+    letters = read(guarded, topics.DEAD_LETTERS)
+    sources = Counter(tuple(value for _, value in letter.headers[:3]) for letter in letters)
+    assert len(letters) == int(malformed[1]) > 0
+    assert max(sources.values()) == 1
+
+    for topic in topics.KEYED_BY_PROFILE:
+        versions: dict[bytes, list[int]] = defaultdict(list)
+        causes: Counter[tuple[object, ...]] = Counter()
+        for entry in read(guarded, topic):
+            assert entry.key is not None
+            assert entry.value is not None
+            decision = msgspec.json.decode(entry.value)
+            versions[entry.key].append(decision["version"])
+            causes[entry.key, decision["cause"]["topic"], decision["cause"]["offset"]] += 1
+        assert {key: seen for key, seen in versions.items() if seen != list(range(1, len(seen) + 1))} == {}
+        if topic == topics.ROW_ORDER:
+            assert len(versions) >= 10
+            assert max(causes.values()) == 1
+
+
+def read(guarded: Guarded, topic: str) -> list[log.Entry]:
+    entries = asyncio.run(log.read(guarded.cluster.address, topic, guarded.open.partitions))
+    return [entry for entry in entries if entry.key != TRIED]
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "PLAIN"])
+def test_the_password_may_be_proved_otherwise(guarded: Guarded, mechanism: str, tmp_path: Path) -> None:
+    settings = replace(guarded.settings("reader"), sasl_mechanism=mechanism)
+    assert asyncio.run(granted.missing_rights("reader", settings)) == []
+    (tmp_path / "wrong").write_text("wrong")
+    refused = asyncio.run(look(replace(settings, sasl_password_file=str(tmp_path / "wrong"))))
+    assert f"refused the user or password of 'reader-user' ({mechanism})" in str(refused)
+
+
+def test_a_certificate_of_its_own_is_enough(guarded: Guarded) -> None:
+    certified = replace(
+        guarded.open,
+        brokers=guarded.cluster.certified_address,
+        security_protocol="SSL",
+        ssl_ca_file=str(guarded.guard.ca_file),
+        ssl_cert_file=str(guarded.guard.client_file),
+    )
+    assert asyncio.run(granted.missing_rights("reader", certified)) == []
+    assert asyncio.run(granted.missing_rights("producer", certified)) != []
+    refused = asyncio.run(look(replace(certified, ssl_cert_file="")))
+    assert "FLYWHEEL_SSL_CERT_FILE" in str(refused)
+
+
+# --- and no more -----------------------------------------------------------------------------------------------
+
+WRITES = {
+    "worker": (STATE, topics.VIEWING_EVENTS),
+    "gateway": (topics.VIEWING_EVENTS, topics.ROW_ORDER),
+    "producer": (topics.TITLE_CATALOG, topics.ROW_ORDER),
+    "audience": (topics.SUBSCRIPTION_EVENTS, STATE),
+    "reader": (None, topics.VIEWING_EVENTS),
+    "operator": (topics.DEAD_LETTERS, "unknown"),
+}
+"""Per program a topic that it may write, and one that it may not."""
+READS = {
+    "worker": (topics.VIEWING_EVENTS, topics.DEAD_LETTERS),
+    "gateway": (topics.ROW_ORDER, topics.VIEWING_EVENTS),
+    "producer": (None, topics.VIEWING_EVENTS),
+    "audience": (topics.ROW_ORDER, topics.DEAD_LETTERS),
+    "reader": (topics.CHURN_SCORES, topics.VIEWING_EVENTS),
+    "operator": (STATE, "unknown"),
+}
+IN_THE_GROUP = {"worker", "operator"}
+
+
+@pytest.mark.parametrize("program", WRITES)
+def test_a_program_may_do_its_work_and_nothing_else(guarded: Guarded, program: str) -> None:
+    arguments = connection(guarded.settings(program))
+
+    async def write(topic: str, arguments: dict[str, Any] = arguments) -> None:
+        async with AIOKafkaProducer(**arguments, acks="all") as producer:
+            await producer.send_and_wait(topic, None, key=TRIED, partition=0)
+
+    async def read(topic: str) -> None:
+        async with AIOKafkaConsumer(**arguments) as consumer:
+            if topic not in await consumer.topics():  # so Kafka refuses what one may not even know
+                raise TopicAuthorizationFailedError(topic)
+            await write(topic, connection(guarded.open))  # there must be something to read
+            place = TopicPartition(topic, 0)
+            consumer.assign([place])
+            consumer.seek(place, 0)
+            await consumer.getone(place)
+
+    async def be_in_the_group() -> None:
+        consumer = AIOKafkaConsumer(**arguments, group_id=Settings().app_id, enable_auto_commit=False)
+        try:
+            await consumer.start()
+            await consumer.committed(TopicPartition(topics.ROW_ORDER, 0))
+        finally:
+            await consumer.stop()
+
+    async def story() -> None:
+        for attempt, (may, may_not) in ((write, WRITES[program]), (read, READS[program])):
+            if may is not None:
+                await attempt(may)
+            with pytest.raises(TopicAuthorizationFailedError):
+                await attempt(may_not)
+        if program in IN_THE_GROUP:
+            await be_in_the_group()
+        else:
+            with pytest.raises(GroupAuthorizationFailedError):
+                await be_in_the_group()
+
+    async def in_time() -> None:
+        async with asyncio.timeout(HANG_S):
+            await story()
+
+    asyncio.run(in_time())
+
+
+# --- refused ---------------------------------------------------------------------------------------------------
+
+
+def assert_says(said: str, program: str, right: str) -> None:
+    """One line that names who lacks which right, and the command that prints it."""
+    (line,) = [line for line in said.splitlines() if "missing ACL" in line]
+    assert f"{user(program)} was refused by Kafka: missing ACL: {right}." in line
+    assert f"`flywheel acls print --program {program} --principal {user(program)}`" in line
+
+
+MISSING = [
+    ("worker", JOIN, ("worker",)),
+    ("worker", Right(TRANSACTIONAL_ID, "flywheel-", WRITE, prefixed=True), ("worker",)),
+    ("worker", Right(TOPIC, topics.VIEWING_EVENTS, READ), ("worker",)),
+    ("worker", Right(TOPIC, topics.CHURN_SCORES, WRITE), ("worker",)),
+    ("gateway", Right(TOPIC, topics.ROW_ORDER, READ), ("gateway", "--port", "0")),
+    ("gateway", Right(TOPIC, topics.SUBSCRIPTION_EVENTS, WRITE), ("gateway", "--port", "0")),
+    ("audience", Right(TOPIC, topics.VIEWING_EVENTS, WRITE), ("audience",)),
+    ("reader", Right(TOPIC, topics.ROW_ORDER, READ), ("watch", "p-1", "--seconds", "1")),
+    ("operator", Right(TOPIC, MODELS, READ), ("models", "list")),
+    ("operator", Right(TOPIC, STATE, READ), ("backup", "{folder}")),
+]
+
+
+@pytest.mark.parametrize(
+    ("program", "right", "words"), MISSING, ids=[f"{program}: {right}" for program, right, _ in MISSING]
+)
+def test_a_missing_right_ends_the_program_and_is_named(
+    guarded: Guarded, program: str, right: Right, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert right in rights(program, guarded.open)
+    guarded.withdraw(program, right)
+    try:
+        said = guarded.refused(guarded.settings(program), *(word.format(folder=tmp_path) for word in words))
+    finally:
+        guarded.grant(program, right)
+    assert_says(said, program, str(right))
+    assert "Traceback" not in said
+
+
+def test_topics_of_another_application_are_not_ours(guarded: Guarded) -> None:
+    other = replace(guarded.settings("operator"), app_id="other")
+    said = guarded.refused(other, "topics", "create")
+    assert "missing ACL: Create on topic other-" in said
+    assert f"--program operator --principal {user('operator')} --app-id other" in said
+
+
+@pytest.mark.parametrize(
+    "words", [("worker",), ("gateway", "--port", "0"), ("topics", "check"), ("audience",)]
+)
 def test_a_wrong_password_ends_the_program_and_says_so(
     guarded: Guarded, words: tuple[str, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "wrong").write_text("wrong")
-    said = guarded.ended(
-        replace(guarded.settings("worker"), sasl_password_file=str(tmp_path / "wrong")), *words
-    )
+    wrong = replace(guarded.settings("worker"), sasl_password_file=str(tmp_path / "wrong"))
+    said = guarded.refused(wrong, *words)
     assert "refused the user or password of 'worker-user'" in said
     assert "FLYWHEEL_SASL_PASSWORD_FILE" in said
+    assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("words", [("topics", "check")])
-def test_an_untrusted_certificate_ends_the_program_and_says_so(
-    guarded: Guarded, words: tuple[str, ...]
-) -> None:
+def test_an_untrusted_certificate_ends_the_program_and_says_so(guarded: Guarded) -> None:
     stranger = replace(guarded.settings("worker"), ssl_ca_file=str(guarded.guard.other_ca_file))
-    said = guarded.ended(stranger, *words)
+    said = guarded.refused(stranger, "topics", "check")
     assert "is not trusted" in said
     assert "FLYWHEEL_SSL_CA_FILE" in said
