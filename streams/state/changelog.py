@@ -98,7 +98,7 @@ def restore(
             state.saved_models = value  # one a checkpoint: only the last counts
         else:
             raise RecoveryError(
-                f"the changelog has a record of unknown kind {key!r}: did something else write it?"
+                f"the changelog has a record of unknown kind {kind!r}: did something else write it?"
             )
     place()
 

@@ -19,6 +19,7 @@ recovery with an error.
 from __future__ import annotations
 
 import itertools
+from hashlib import sha256
 
 import numpy as np
 
@@ -85,6 +86,15 @@ def encode_profiles(
     return keys, [packed[a:b] for a, b in itertools.pairwise(bounds)]
 
 
+def unnamed(profile: str) -> str:
+    """How a log may speak of a profile: whoever has its id can tell that it is meant, and nobody can read it there.
+
+    >>> unnamed("p42")
+    'the profile with SHA-256 d6cdae51...'
+    """
+    return f"the profile with SHA-256 {sha256(profile.encode()).hexdigest()[:8]}..."
+
+
 def decode_profiles(
     store: Store, names: list[str], values: list[bytes], companion: Companion | None = None
 ) -> None:
@@ -95,19 +105,21 @@ def decode_profiles(
     kind = "profile" if companion is None else "taste"
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         version, slot = read_header(int.from_bytes(value[:WORD], "little"))
-        what = f"the changelog record of profile {name!r} ({len(value)} bytes)"
+        what = f"the changelog record of {unnamed(name)} ({len(value)} bytes)"
         layouts.layout_of(version, what, kind)
         if len(value) % WORD:
             raise RecoveryError(f"{what} cannot be read: it is no number of words")
         if version != LAYOUT_VERSION:
             value = values[i] = modern(value, what, kind)
         if slot > MAX_SLOT:
-            raise RecoveryError(f"the changelog record of profile {name!r} is damaged: it names slot {slot}")
+            raise RecoveryError(f"the changelog record of {unnamed(name)} is damaged: it names slot {slot}")
         if store.slots.get(name) != slot:
             try:
                 store.place(name, slot)
             except InvariantError as error:
-                raise RecoveryError(f"the changelog does not fit together: {error}") from error
+                raise RecoveryError(
+                    f"the changelog does not fit together: slot {slot} is given to {unnamed(name)} and another"
+                ) from error
         slots[i] = slot
         lengths[i] = len(value) // WORD
     packed = np.frombuffer(b"".join(values), np.uint64)
@@ -116,7 +128,7 @@ def decode_profiles(
     bad = unpack_many(packed, ends - lengths + 1, ends, slots, words_of(records))
     if bad >= 0:
         raise RecoveryError(
-            f"the changelog record of profile {names[bad]!r} is damaged: its length does not fit its bitmap"
+            f"the changelog record of {unnamed(names[bad])} is damaged: its length does not fit its bitmap"
         )
 
 

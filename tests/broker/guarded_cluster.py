@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -165,9 +166,10 @@ class Program:
             self.kill()
 
 
-def ask(url: str, body: bytes | None = None) -> tuple[int, str]:
+def ask(url: str, body: bytes | None = None, token: str = "") -> tuple[int, str]:
     """Status and text of an answer; with a ``body``, of a POST of JSON."""
-    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, data=body, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=HANG_S) as answer:
             return answer.status, answer.read().decode()
@@ -175,12 +177,12 @@ def ask(url: str, body: bytes | None = None) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def ask_until(url: str, status: int) -> str:
-    """Ask again until the answer has this status; its text."""
+def ask_until(url: str, wanted: Callable[[int, str], bool], token: str = "") -> str:
+    """Ask again until status and text are as ``wanted``; the text."""
     deadline = time.monotonic() + HANG_S
     while True:
-        got, text = ask(url)
-        if got == status:
+        status, text = ask(url, token=token)
+        if wanted(status, text):
             return text
-        assert time.monotonic() < deadline, f"{url}: {got} {text}"
+        assert time.monotonic() < deadline, f"{url}: {status} {text}"
         time.sleep(LOOK_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,14 +18,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from streams import topics
+from streams.audience.making import simulated_catalog
+from streams.audience.titles import SimulatedCatalog
 from streams.brokers.apache_kafka import missing_tools
+from streams.gateway.access import new_service_token
 from streams.security import granted
 from streams.security.acls import GROUP, READ, TOPIC, TRANSACTIONAL_ID, WRITE, Right, rights
 from streams.security.connection import connection
 from streams.security.refusals import look
 from streams.settings import Settings
 from tests.broker import log
-from tests.broker.guarded_cluster import HANG_S, Guarded, Program, user
+from tests.broker.guarded_cluster import HANG_S, Guarded, Program, ask, ask_until, user
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -196,6 +200,117 @@ def test_a_program_may_do_its_work_and_nothing_else(guarded: Guarded, program: s
             await story()
 
     asyncio.run(in_time())
+
+
+# --- nobody is named -------------------------------------------------------------------------------------------
+
+PROFILE, PLACE = "lovelace-1", "lovelace-shire"
+QUERY, DEVICE, SESSION = "lovelace hometown", "tv-of-lovelace", "evening-of-lovelace"
+PERSONAL = re.compile("lovelace", re.IGNORECASE)
+"""In everything that a viewer is or says here, and in nothing else."""
+
+
+def viewer_events(catalog: SimulatedCatalog, now_ms: int) -> list[dict[str, Any]]:
+    """One viewer's evening: right events of many kinds."""
+    title = catalog.titles[0].title_id
+    seen = {
+        "row_id": catalog.rows[0].row_id,
+        "row_position": 0,
+        "items": [{"title_id": title, "position": 0}],
+    }
+    play = {"playback_id": "play-of-lovelace", "title_id": title}
+    kinds: list[dict[str, Any]] = [
+        {"type": "session_start"},
+        {"type": "search", "query": QUERY, "title_ids": [title]},
+        {"type": "impression", **seen},
+        {"type": "playback_start", **play, "duration_s": 1_000, "row_id": catalog.rows[0].row_id},
+        {"type": "playback_progress", **play, "position_s": 60},
+        {"type": "playback_complete", **play},
+        {"type": "rating", "title_id": title, "value": 2},
+        {"type": "subscription_payment_failed", "plan": "plan-of-lovelace"},
+        {"type": "session_end"},
+    ]
+    who = {"profile_id": PROFILE, "region": PLACE, "country": "GB"}
+    device = {"session_id": SESSION, "device_id": DEVICE, "device_type": "tv"}
+    return [
+        {"event_id": f"of-lovelace-{number}", "ts": now_ms - 60_000 + number * 1_000, **who, **fields}
+        | ({} if fields["type"].startswith("subscription") else device)
+        for number, fields in enumerate(kinds)
+    ]
+
+
+def spoiled(good: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    """Key and value of records that no worker can take."""
+    key, encode = PROFILE.encode(), msgspec.json.encode
+    return [
+        (key, b"lovelace is no JSON"),
+        (key, encode(good)[:-5]),
+        (key, encode({**good, "type": "lovelace"})),
+        (key, encode({**good, "device_type": "lovelace"})),
+        (key, encode({**good, "ts": "lovelace"})),
+        (key, encode({**good, "ts": 12})),
+        (key, encode({**good, "padding": "lovelace" * 10_000})),
+        (b"lovelace-2", encode(good)),
+        (b"lovelace\xff", b"lovelace\xff"),
+    ]
+
+
+def test_neither_logs_nor_metrics_name_a_viewer(guarded: Guarded, tmp_path: Path) -> None:
+    token, line = new_service_token("admin")
+    (tmp_path / "tokens").write_text(line + "\n")
+    worker_settings = replace(
+        guarded.settings("worker"), log_level="debug", worker_slot="worker-0", web_port=0
+    )
+    gateway_settings = replace(
+        guarded.settings("gateway"), log_level="debug", gateway_tokens=str(tmp_path / "tokens")
+    )
+    now_ms = int(time.time() * 1_000)
+    simulated = simulated_catalog(seed=1, titles=60, now_ms=now_ms)
+    events = viewer_events(simulated, now_ms)
+    bad = spoiled(events[1])
+
+    async def produce() -> None:
+        async with AIOKafkaProducer(**connection(guarded.settings("producer")), acks="all") as producer:
+            for record in simulated.records(now_ms):
+                await producer.send(record.topic, record.value, key=record.key)
+            for key, value in bad:
+                await producer.send(topics.VIEWING_EVENTS, value, key=key)
+        async with AIOKafkaProducer(**connection(guarded.open), acks="all") as somebody:
+            # What the gateway cannot read, either.
+            await somebody.send_and_wait(topics.ROW_ORDER, b'{"profile_id": "lovelace', key=b"lovelace-3")
+            await somebody.send_and_wait(topics.ROW_ORDER, b'{"ts": "lovelace"}', key=b"lovelace\xff")
+
+    asyncio.run(produce())
+    with (
+        guarded.run(worker_settings, "worker") as worker,
+        guarded.run(gateway_settings, "gateway", "--port", "0") as gateway,
+    ):
+        url = gateway.url("gateway at")
+        ask_until(f"{url}/readyz", lambda status, _: status == 200)
+        assert ask(f"{url}/events", msgspec.json.encode(events), "lovelace")[0] == 401
+        status, said = ask(f"{url}/events", msgspec.json.encode(events), token)
+        assert (status, msgspec.json.decode(said)["accepted"]) == (202, len(events)), said
+        for _, value in bad:
+            if value.isascii() and len(value) < 60_000:
+                ask(f"{url}/events", value, token)
+        page = f"{url}/profiles/{PROFILE}/page"
+        ask_until(page, lambda _, text: '"personal":true' in text, token)
+        for path in (f"profiles/{PROFILE}/churn", "profiles/lovelace-404/churn", "catalog/titles?query=lovelace",
+                     "lovelace?lovelace=1", "live?topics=lovelace", "demand?region=lovelace"):  # fmt: skip
+            ask(f"{url}/{path}", token=token)
+        asyncio.run(applied(guarded, worker))
+        metrics = ask(f"{worker.url('metrics at')}/metrics")[1] + ask(f"{url}/metrics", token=token)[1]
+        assert gateway.stop() == 0
+        assert worker.stop() == 0
+    # It was there to be found: a decision was made for her, and what was spoiled is a dead letter.
+    letters = [entry for entry in read(guarded, topics.DEAD_LETTERS) if PERSONAL.search(str(entry.value))]
+    assert len(letters) >= len(bad)
+    assert any(entry.key == PROFILE.encode() for entry in read(guarded, topics.ROW_ORDER))
+    assert "flywheel_events_total" in metrics
+    assert "DEBUG" in gateway.said
+    for output in (worker.said, gateway.said, metrics):
+        assert not PERSONAL.findall(output), "\n".join(filter(PERSONAL.search, output.splitlines()))
+        assert token not in output
 
 
 # --- refused ---------------------------------------------------------------------------------------------------

@@ -77,8 +77,9 @@ def test_the_last_record_of_a_profile_counts() -> None:
 @pytest.mark.parametrize("cut", [0, 3, WORD, WORD * 2, -WORD, -1])
 def test_a_truncated_profile_is_told(cut: int) -> None:
     _, (value,) = codec.encode_profiles(filled(1), np.array([0]))
-    with pytest.raises(RecoveryError, match="'p'"):
-        codec.decode_profiles(Store(PROFILE), ["p"], [value[:cut]])
+    with pytest.raises(RecoveryError, match=codec.unnamed("ada")) as told:
+        codec.decode_profiles(Store(PROFILE), ["ada"], [value[:cut]])
+    assert "ada" not in str(told.value), "what ends a worker is logged, and logs name nobody"
 
 
 def test_a_longer_profile_is_told() -> None:
