@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from streams.commands.options import connection
+from streams.errors import FlywheelError
+from streams.security.program import program as running
 
 PROGRAMS = ("worker", "gateway", "producer", "audience", "reader", "operator")
 """The keys of ``streams.security.acls.PROGRAMS``."""
@@ -17,6 +19,7 @@ def acls() -> None:
     \b
     Examples:
       flywheel acls print --program worker --principal User:worker
+      FLYWHEEL_SASL_USERNAME=worker ... flywheel acls check --program worker
     """
 
 
@@ -51,3 +54,28 @@ def print_acls(
         else printing.kafka_acls(needed, principal, settings.brokers)
     )
     click.echo("\n".join(lines))
+
+
+@acls.command(short_help="Ask the broker whether it grants them.")
+@connection
+@click.option("--program", type=click.Choice(PROGRAMS), required=True, help="Which program.")
+def check(brokers: str | None, app_id: str | None, partitions: int | None, program: str) -> None:
+    """Ask the broker whether the user of these settings has all that a program needs; exit code 1 when not.
+
+    Run it with the program's own settings. Nothing is changed. Topics that do not exist yet, and transactional ids,
+    cannot be asked for.
+    """
+    import asyncio
+
+    from streams.security.granted import missing_rights
+    from streams.security.refusals import remedy, who
+    from streams.settings import load
+
+    settings = load(brokers=brokers, app_id=app_id, partitions=partitions)
+    running.set(program)
+    missing = asyncio.run(missing_rights(program, settings))
+    for right in missing:
+        click.echo(f"missing: {right}")
+    if missing:
+        raise FlywheelError(f"{who(settings)} lacks {len(missing)} rights: {remedy(settings)}")
+    click.echo(f"{who(settings)} has what the {program} needs")

@@ -12,11 +12,12 @@ import asyncio
 import logging
 
 from aiokafka.client import AIOKafkaClient, CoordinationType
-from aiokafka.errors import GroupAuthorizationFailedError, IncompatibleBrokerVersion, KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
+from streams.errors import BrokerError
 from streams.security.acls import GROUP, READ, TOPIC, Right, rights
 from streams.security.connection import connection
 from streams.security.program import program
@@ -109,7 +110,11 @@ async def require_rights(settings: Settings) -> None:
     running = program.get()
     if settings.security_protocol == "PLAINTEXT" or running is None:
         return
-    missing = await missing_rights(running, settings)
+    try:
+        missing = await missing_rights(running, settings)
+    except BrokerError as error:
+        log.info("%s", error)
+        return
     if missing:
         named = ", ".join(map(str, missing[:SAID]))
         more = f" and {len(missing) - SAID} more" if len(missing) > SAID else ""
@@ -120,7 +125,8 @@ async def missing_rights(name: str, settings: Settings) -> list[Right]:
     """Of what program ``name`` needs, the rights on topics and on the group that the broker does not grant to the
     user of ``settings``, sorted. Topics that do not exist are left out.
 
-    Raises ``ConfigurationError`` when the broker refuses the connection.
+    Raises ``ConfigurationError`` when the broker refuses the connection, ``BrokerError`` when it is away or tells
+    nothing of rights.
     """
     needed = rights(name, settings)
     client = AIOKafkaClient(**connection(settings), client_id=f"{settings.app_id}-rights")
@@ -131,20 +137,15 @@ async def missing_rights(name: str, settings: Settings) -> list[Right]:
     except (KafkaError, TimeoutError) as error:
         if refused := await refusal(error, settings):
             raise refused from error
-        log.info("%s does not tell of rights: %r", settings.brokers, error)
-        return []
+        raise BrokerError(f"the broker at {settings.brokers} does not tell of rights: {error!r}") from error
     finally:
         await client.close()
 
 
 async def _on_topics(client: AIOKafkaClient, needed: list[Right]) -> list[Right]:
     asked = [right for right in needed if right.kind == TOPIC and not right.prefixed]
-    try:
-        request = _Asking(sorted({right.name for right in asked}))
-        answer = await client.send(client.get_random_node(), request)
-    except IncompatibleBrokerVersion as error:
-        log.info("this broker is too old to tell of rights: %s", error)
-        return []
+    request = _Asking(sorted({right.name for right in asked}))
+    answer = await client.send(client.get_random_node(), request)
     granted: dict[str, int] = {}
     for code, name, _internal, _partitions, operations in answer.topics:
         if code == TOPIC_REFUSED:

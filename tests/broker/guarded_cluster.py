@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -177,12 +177,15 @@ def ask(url: str, body: bytes | None = None, token: str = "") -> tuple[int, str]
         return error.code, error.read().decode()
 
 
-def ask_until(url: str, wanted: Callable[[int, str], bool], token: str = "") -> str:
-    """Ask again until status and text are as ``wanted``; the text."""
+def ask_until(
+    url: str, wanted: Callable[[int, str], bool], programs: Sequence[Program], token: str = ""
+) -> str:
+    """Ask again until status and text are as ``wanted``; the text. Fails when one of ``programs`` ends meanwhile."""
     deadline = time.monotonic() + HANG_S
     while True:
         status, text = ask(url, token=token)
         if wanted(status, text):
             return text
+        assert all(program.alive for program in programs), "\n".join(program.said for program in programs)
         assert time.monotonic() < deadline, f"{url}: {status} {text}"
         time.sleep(LOOK_S)

@@ -138,7 +138,7 @@ def test_a_certificate_of_its_own_is_enough(guarded: Guarded) -> None:
 # --- and no more -----------------------------------------------------------------------------------------------
 
 WRITES = {
-    "worker": (STATE, topics.VIEWING_EVENTS),
+    "worker": (topics.AUDIENCE_DEMAND, topics.VIEWING_EVENTS),
     "gateway": (topics.VIEWING_EVENTS, topics.ROW_ORDER),
     "producer": (topics.TITLE_CATALOG, topics.ROW_ORDER),
     "audience": (topics.SUBSCRIPTION_EVENTS, STATE),
@@ -152,7 +152,7 @@ READS = {
     "producer": (None, topics.VIEWING_EVENTS),
     "audience": (topics.ROW_ORDER, topics.DEAD_LETTERS),
     "reader": (topics.CHURN_SCORES, topics.VIEWING_EVENTS),
-    "operator": (STATE, "unknown"),
+    "operator": (topics.DEAD_LETTERS, "unknown"),
 }
 IN_THE_GROUP = {"worker", "operator"}
 
@@ -286,7 +286,7 @@ def test_neither_logs_nor_metrics_name_a_viewer(guarded: Guarded, tmp_path: Path
         guarded.run(gateway_settings, "gateway", "--port", "0") as gateway,
     ):
         url = gateway.url("gateway at")
-        ask_until(f"{url}/readyz", lambda status, _: status == 200)
+        ask_until(f"{url}/readyz", lambda status, _: status == 200, [gateway])
         assert ask(f"{url}/events", msgspec.json.encode(events), "lovelace")[0] == 401
         status, said = ask(f"{url}/events", msgspec.json.encode(events), token)
         assert (status, msgspec.json.decode(said)["accepted"]) == (202, len(events)), said
@@ -294,7 +294,7 @@ def test_neither_logs_nor_metrics_name_a_viewer(guarded: Guarded, tmp_path: Path
             if value.isascii() and len(value) < 60_000:
                 ask(f"{url}/events", value, token)
         page = f"{url}/profiles/{PROFILE}/page"
-        ask_until(page, lambda _, text: '"personal":true' in text, token)
+        ask_until(page, lambda _, text: '"personal":true' in text, [gateway, worker], token)
         for path in (f"profiles/{PROFILE}/churn", "profiles/lovelace-404/churn", "catalog/titles?query=lovelace",
                      "lovelace?lovelace=1", "live?topics=lovelace", "demand?region=lovelace"):  # fmt: skip
             ask(f"{url}/{path}", token=token)
@@ -351,6 +351,15 @@ def test_a_missing_right_ends_the_program_and_is_named(
         guarded.grant(program, right)
     assert_says(said, program, str(right))
     assert "Traceback" not in said
+
+
+def test_rights_can_be_checked_before_anything_runs(guarded: Guarded) -> None:
+    with guarded.run(guarded.settings("gateway"), "acls", "check", "--program", "gateway") as good:
+        assert good.ended() == 0, good.said
+    assert f"{user('gateway')} has what the gateway needs" in good.said
+    said = guarded.refused(guarded.settings("gateway"), "acls", "check", "--program", "worker")
+    assert f"missing: {JOIN}" in said
+    assert f"flywheel acls print --program worker --principal {user('gateway')}" in said
 
 
 def test_topics_of_another_application_are_not_ours(guarded: Guarded) -> None:
