@@ -23,7 +23,8 @@ class GatewaySettings(SecuritySettings):
     gateway_secret: str = ""
     """Path of a file whose content (at least 32 bytes) signs the tokens of single profiles."""
     gateway_watch_inputs: bool = False
-    """On: the gateway also follows ``viewing-events``, for the rate of events and the place of plays in its pulse."""
+    """On: the gateway also follows the input topics, for the rate of events and the place of plays in its pulse. With
+    ACLs it needs ``Read`` on them: print its rights with this setting."""
     gateway_cors: str = ""
     """Origins whose pages may ask, comma separated (``https://tv.example``). Empty: none but its own."""
     gateway_open_metrics: bool = True
