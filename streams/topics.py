@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from streams.settings import Settings
 
@@ -91,3 +92,40 @@ def catalogue(settings: Settings) -> tuple[Topic, ...]:
             "predictions at the time they were made (off by default)",
         ),
     )
+
+
+def choice_key(profile: str, title: str) -> str:
+    """The key of an ``artwork-choices`` record: both ids with ``|`` between; ``%`` and ``|`` within an id are
+    percent-encoded, so that no two pairs share a key.
+
+    >>> choice_key("p|1", "50%")
+    'p%7C1|50%25'
+    """
+    return f"{_encoded(profile)}|{_encoded(title)}"
+
+
+def choice_of(key: str) -> tuple[str, str]:
+    """The profile and the title of an ``artwork-choices`` record's key.
+
+    >>> choice_of("p%7C1|50%25")
+    ('p|1', '50%')
+    """
+    profile, _, title = key.partition("|")
+    return unquote(profile), unquote(title)
+
+
+def profile_of(topic: str, key: str) -> str | None:
+    """The profile that a decision's key names; ``None`` on a topic whose records are about nobody.
+
+    >>> profile_of(ROW_ORDER, "p|1"), profile_of(ARTWORK_CHOICES, "p%7C1|t"), profile_of(AUDIENCE_DEMAND, "drama|se")
+    ('p|1', 'p|1', None)
+    """
+    if topic in KEYED_BY_PROFILE:
+        return key
+    return choice_of(key)[0] if topic == ARTWORK_CHOICES else None
+
+
+def _encoded(text: str) -> str:
+    if "%" in text or "|" in text:
+        return text.replace("%", "%25").replace("|", "%7C")
+    return text

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 from rich.console import Console, Group
@@ -45,7 +44,6 @@ class ProfileView:
         """What the other surfaces last decided, in words, by the record's topic."""
         self.names: dict[str, str] = {}
         self.history: deque[str] = deque(maxlen=HISTORY)
-        self._key = profile_id.encode()
         self._rows_shown = rows_shown
 
     def see(self, topic: str, key: bytes | None, value: bytes | None) -> str | None:
@@ -55,8 +53,7 @@ class ProfileView:
         if topic in NAMES:
             self._name(key, value)
             return None
-        # An image is keyed by profile and title.
-        if key != self._key and not (topic == topics.ARTWORK_CHOICES and _profile_of(key) == self.profile_id):
+        if topics.profile_of(topic, (key or b"").decode(errors="replace")) != self.profile_id:
             return None
         if value is None:
             if topic in (topics.ROW_ORDER, topics.CHURN_SCORES):
@@ -128,11 +125,6 @@ class ProfileView:
                 str(place), escape(self.names.get(row_id, row_id)), f"{score:.3f}", arrow, escape(why)
             )
         return table
-
-
-def _profile_of(key: bytes | None) -> str:
-    """The profile of an image's key (see ``streams.emit`` for how the parts are escaped)."""
-    return unquote((key or b"").decode(errors="replace").partition("|")[0])
 
 
 async def watch_profile(settings: Settings, profile_id: str, rows_shown: int, seconds: float | None) -> None:

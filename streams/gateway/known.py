@@ -10,7 +10,6 @@ import logging
 import math
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
@@ -207,14 +206,12 @@ class Known:
 
     def _put_artwork(self, key: bytes, value: bytes | None) -> int | None:
         decided = ARTWORK.decode(value) if value is not None else None
-        name, _, title = key.decode().partition("|")
-        if "%" in name:
-            name = unquote(name)
+        name, title = topics.choice_of(key.decode())
         profile = self._profile(name, decided is not None)
         if profile is not None:
             if decided is None:
                 if profile.artworks is not None:
-                    profile.artworks.pop(unquote(title), None)
+                    profile.artworks.pop(title, None)
                     profile.artworks = profile.artworks or None
             else:
                 if profile.artworks is None:

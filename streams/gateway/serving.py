@@ -7,7 +7,6 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import unquote
 
 import orjson
 
@@ -92,7 +91,7 @@ class Serving:
             return
         if len(self.feed):
             name = key.decode(errors="replace")
-            self.feed.decided(topic, name, _whose(topic, name), value, delay_ms)
+            self.feed.decided(topic, name, topics.profile_of(topic, name), value, delay_ms)
 
     async def keep_shelves(self) -> None:
         """Put the shelves up anew whenever titles or what they are worth have changed."""
@@ -162,12 +161,3 @@ LATE_EVENT_MS = 3_600_000
 lives in another time."""
 _TOLD = frozenset((topics.EXPERIMENT_RESULTS, topics.AUDIENCE_DEMAND, topics.ARTWORK_CHOICES, *FIELDS))
 """What listeners hear of although it has no ``ts`` of a decision: reports, and tombstones."""
-
-
-def _whose(topic: str, key: str) -> str | None:
-    """The profile of a record's key; ``None`` for what concerns nobody."""
-    if topic in FIELDS:
-        return key
-    if topic == topics.ARTWORK_CHOICES:
-        return unquote(key.partition("|")[0])
-    return None

@@ -30,7 +30,6 @@ from streams.operations.reading import read_to_end
 from streams.rekeyed.partitioner import partition_of
 from streams.settings import Settings
 from streams.state.codec import PROFILE_KEY, TASTE_KEY
-from streams.surfaces.artwork import choice_key
 
 POLL_S = 0.1
 DEFAULT_SEGMENT_MS = 7 * 24 * 3_600_000
@@ -59,7 +58,7 @@ def compacted_names(settings: Settings) -> list[str]:
 def is_key_of(topic: str, key: bytes, profile: str, settings: Settings) -> bool:
     """Whether a record's key names the profile."""
     if topic == topics.ARTWORK_CHOICES:
-        return key.startswith(choice_key(profile, "").encode())
+        return key.startswith(topics.choice_key(profile, "").encode())
     if topic == settings.state_topic:
         return key[:1] in (PROFILE_KEY, TASTE_KEY) and key[1:] == profile.encode()
     return topic in topics.KEYED_BY_PROFILE and key == profile.encode()

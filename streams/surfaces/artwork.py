@@ -41,22 +41,6 @@ OVER = int(MomentKind.OVER)
 MODEL, FALLBACK_MODEL = "artwork", "fallback"
 
 
-def choice_key(profile: str, title: str) -> str:
-    """The key of an ``artwork-choices`` record: both ids with ``|`` between; ``%`` and ``|`` within an id are
-    percent-encoded, so that no two pairs share a key.
-
-    >>> choice_key("p|1", "50%")
-    'p%7C1|50%25'
-    """
-    return f"{_encoded(profile)}|{_encoded(title)}"
-
-
-def _encoded(text: str) -> str:
-    if "%" in text or "|" in text:
-        return text.replace("%", "%25").replace("|", "%7C")
-    return text
-
-
 def whom(record: Any) -> int:
     """For whom is chosen: a profile's second record says."""
     return PLAIN if record["plain"] else CHILD if record["kids"] else PERSONAL
@@ -171,14 +155,14 @@ class Artwork:
             model_version=learned,
             explore=explores,
             propensity=propensity,
-            key=choice_key(self.context.profile(moment.slot), title_id),
+            key=topics.choice_key(self.context.profile(moment.slot), title_id),
             title_id=title_id,
             artwork_id=artwork,
             previous=previous,
         )
 
     def _withdraw(self, slot: int, title: int) -> None:
-        key = choice_key(self.context.profile(slot), self.context.title(title))
+        key = topics.choice_key(self.context.profile(slot), self.context.title(title))
         self.context.tombstone(topics.ARTWORK_CHOICES, key)
 
     # --- settings, faults, erasure -------------------------------------------------------------------------

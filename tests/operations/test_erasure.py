@@ -16,7 +16,7 @@ from streams.errors import BrokerError, ConfigurationError
 from streams.operations import erasure
 from streams.rekeyed.partitioner import partition_of
 from streams.settings import Settings, load
-from streams.surfaces.artwork import choice_key
+from streams.topics import choice_key
 from tests.operations import offline_worker
 from tests.operations.offline_worker import in_loop
 

@@ -18,7 +18,8 @@ from streams.events.rekeyed import TITLE_SIGNAL, TitleStats
 from streams.pipeline import create_engine
 from streams.settings import DAY_MS, Settings
 from streams.surfaces import running
-from streams.surfaces.artwork import Artwork, choice_key
+from streams.surfaces.artwork import Artwork
+from streams.topics import choice_key, choice_of, profile_of
 from tests.profiles.small_partition import PLAIN, Changelog, SmallPartition, restored
 from tests.streams.journeys import START_MS, Journeys, batches, catalog
 from tests.surfaces.ranking import picture_catalog, put_title
@@ -259,6 +260,11 @@ def test_an_erased_profile_leaves_nothing() -> None:
 def test_keys_do_not_collide() -> None:
     assert choice_key("a|b", "c") != choice_key("a", "b|c")
     assert choice_key("a%7Cb", "c") != choice_key("a|b", "c")
+    for profile in ("a|b", "a%7Cb", "50%", "%25|"):
+        assert choice_of(choice_key(profile, profile[::-1])) == (profile, profile[::-1])
+        assert profile_of(topics.ARTWORK_CHOICES, choice_key(profile, "t")) == profile
+        assert profile_of(topics.ROW_ORDER, profile) == profile
+    assert profile_of(topics.EXPERIMENT_RESULTS, "e") is None
 
 
 def test_a_fault_falls_back_to_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
