@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams import topics
+from streams import memory, topics
 from streams.checkpoint import Checkpoint
 from streams.engine import Engine
 from streams.errors import ConfigurationError, FencedError, InvariantError, PositionError, RecoveryError
@@ -81,6 +81,8 @@ class Assignment:
         self._observer = observer
         self._saving: dict[int, asyncio.Task[None]] = {}
         self._recovering = asyncio.Semaphore(OPEN_AT_ONCE)
+        self._worked = False
+        """Something was recovered or applied since the last tick."""
 
     # --- assigned and revoked ------------------------------------------------------------------------------
 
@@ -126,6 +128,7 @@ class Assignment:
                 number, dict(recovered.positions), recovered.records, seconds,
             )  # fmt: skip
             self._observer.on_recovery(number, seconds, recovered.records)
+            self._worked = True
             self.partitions[number] = partition
             self._saving[number] = asyncio.create_task(self._save(partition), name=f"save-{number}")
             await self._consumer().place(number, recovered.positions)
@@ -201,6 +204,7 @@ class Assignment:
             )
         try:
             began = time.perf_counter()
+            self._worked = True
             applied = partition.apply(batch, wall_clock_ms())
             self._observer.on_applied(batch.partition, batch.topic, applied, time.perf_counter() - began)
         except PositionError as error:
@@ -229,12 +233,17 @@ class Assignment:
         await self._consumer().place(partition.number, {topic: partition.next[topic]})
 
     async def let_time_pass(self) -> None:
-        """Tick every open partition once a second, for ever."""
+        """Tick every open partition once a second, for ever. The first quiet second after work is when memory that
+        the work has freed goes back to the system: nobody waits then."""
+        holds_freed = False
         while True:
             await asyncio.sleep(TICK_S)
             for partition in list(self.partitions.values()):
                 partition.tick(wall_clock_ms())
                 await asyncio.sleep(0)
+            if holds_freed and not self._worked:
+                memory.give_back()
+            holds_freed, self._worked = self._worked, False
 
     async def feed(self, stream: Any) -> None:
         """The agent: deal the stream's batches out.

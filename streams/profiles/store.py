@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import mmap
+import sys
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +16,8 @@ from streams.profiles.parameters import Array
 FIRST_CAPACITY, GROWTH = 16_384, 2
 """Room for records, at first and when it is used up: pages not yet used cost nothing (the system gives zeroed pages
 lazily), but a copy of all records holds up whatever comes next."""
+LARGE = 4 * 2**20
+"""Bytes of records from which on larger pages are asked for."""
 
 
 class Store:
@@ -22,7 +28,7 @@ class Store:
     """
 
     def __init__(self, dtype: np.dtype[np.void]) -> None:
-        self.records: Array = np.zeros(FIRST_CAPACITY, dtype)
+        self.records: Array = _room(FIRST_CAPACITY, dtype)
         self.dirty: Array = np.zeros(FIRST_CAPACITY, np.uint8)
         self.slots: dict[str, int] = {}
         self.names: list[str | None] = []
@@ -115,10 +121,24 @@ class Store:
             companion.grow(capacity)
 
 
+def _room(capacity: int, dtype: np.dtype[Any]) -> Array:
+    """Zeroed records in memory of their own, straight from the system, which has it back when they have moved. glibc's
+    ``malloc`` would learn from the first 29 MB that move to keep whatever is freed up to that size: 1,100 bytes a
+    profile were measured at 29,000 profiles a partition, 1,700 to 2,500 at 20,000."""
+    if sys.platform != "linux":
+        return np.zeros(capacity, dtype)
+    size = capacity * dtype.itemsize
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if size >= LARGE:  # as numpy asks: the loop goes from profile to profile without order
+        with suppress(OSError):
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(pages, dtype)
+
+
 def _enlarged(records: Array, capacity: int) -> Array:
     """A copy with room for ``capacity`` records, new ones zeroed. As bytes: numpy copies records field by field, which
     takes up to ten times as long."""
-    grown = np.zeros(capacity, records.dtype)
+    grown = _room(capacity, records.dtype)
     grown.view(np.uint8)[: records.nbytes] = records.view(np.uint8)
     return grown
 
@@ -128,7 +148,7 @@ class Companion:
 
     def __init__(self, store: Store, dtype: np.dtype[np.void]) -> None:
         self.store = store
-        self.records: Array = np.zeros(len(store.records), dtype)
+        self.records: Array = _room(len(store.records), dtype)
         self.dirty: Array = np.zeros(len(store.records), np.uint8)
         store.companions.append(self)
 
