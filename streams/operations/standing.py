@@ -15,7 +15,9 @@ from aiokafka.structs import OffsetAndMetadata
 from streams import topics
 from streams.errors import ConfigurationError
 from streams.operations import clients
-from streams.security.refusals import hidden
+from streams.security.acls import GROUP
+from streams.security.granted import missing_rights
+from streams.security.refusals import hidden, lacking
 from streams.settings import Settings
 
 Place = tuple[str, int]
@@ -69,13 +71,25 @@ async def commit(settings: Settings, positions: Mapping[Place, int]) -> None:
 
 
 async def members(settings: Settings) -> int | None:
-    """Workers in the group at this moment; ``None`` where the broker does not tell."""
+    """Workers in the group at this moment; ``None`` where the broker does not tell. Raises ``ConfigurationError`` when
+    we may not know: such a group looks empty."""
     async with clients.admin(settings) as admin:
         try:
             (response, *_) = await admin.describe_consumer_groups([settings.app_id])
         except KafkaError:
+            await _require_group(
+                settings
+            )  # a coordinator that one may not ask for looks like one that is away
             return None
         return sum(len(group[5]) for group in response.groups)
+
+
+async def _require_group(settings: Settings) -> None:
+    if settings.security_protocol == "PLAINTEXT":
+        return
+    for right in await missing_rights("operator", settings):
+        if right.kind == GROUP:
+            raise lacking(str(right), settings)
 
 
 async def require_stopped(settings: Settings, why: str) -> None:

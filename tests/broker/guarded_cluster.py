@@ -49,7 +49,13 @@ class Guarded:
     @property
     def open(self) -> Settings:
         """Through the open listener, where everything is allowed."""
-        return Settings(brokers=self.cluster.address, partitions=2, web_port=-1, stall_deadline_ms=30_000)
+        return Settings(
+            brokers=self.cluster.address,
+            partitions=2,
+            web_port=-1,
+            stall_deadline_ms=30_000,
+            session_timeout_ms=5_000,
+        )
 
     def settings(self, program: str) -> Settings:
         """As the program is set up in production."""
@@ -178,12 +184,16 @@ def ask(url: str, body: bytes | None = None, token: str = "") -> tuple[int, str]
 
 
 def ask_until(
-    url: str, wanted: Callable[[int, str], bool], programs: Sequence[Program], token: str = ""
+    url: str,
+    wanted: Callable[[int, str], bool],
+    programs: Sequence[Program],
+    token: str = "",
+    body: bytes | None = None,
 ) -> str:
     """Ask again until status and text are as ``wanted``; the text. Fails when one of ``programs`` ends meanwhile."""
     deadline = time.monotonic() + HANG_S
     while True:
-        status, text = ask(url, token=token)
+        status, text = ask(url, body, token)
         if wanted(status, text):
             return text
         assert all(program.alive for program in programs), "\n".join(program.said for program in programs)

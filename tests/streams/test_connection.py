@@ -9,8 +9,10 @@ import pytest
 
 from streams import topics
 from streams.errors import ConfigurationError
-from streams.security.acls import PROGRAMS, internal, rights
+from streams.security import refusals
+from streams.security.acls import PROGRAMS, READ, internal, rights
 from streams.security.connection import connection
+from streams.security.program import RunningProgram
 from streams.settings import Settings, load
 
 SECRET = "tell-nobody-7731"
@@ -96,3 +98,30 @@ def test_only_workers_and_operators_come_near_state() -> None:
             topics.TITLE_STATS
         }  # of titles, not of people
         assert not internal(settings) & named, program
+
+
+def test_a_gateway_reads_events_only_to_watch_them() -> None:
+    def reads(settings: Settings) -> set[str]:
+        return {right.name for right in rights("gateway", settings) if right.operation == READ}
+
+    assert not reads(load({})) & set(topics.INPUTS)
+    assert reads(load({}, gateway_watch_inputs=True)) >= set(topics.INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({}, "`flywheel acls print --program PROGRAM --principal User:worker`"),
+        (
+            {"app_id": "other"},
+            "`flywheel acls print --program PROGRAM --principal User:worker --app-id other`",
+        ),
+    ],
+)
+def test_the_remedy_is_a_command_to_run(
+    changes: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "program", RunningProgram())
+    assert command in refusals.remedy(secured(**changes))
+    refusals.program.set("gateway")
+    assert command.replace("PROGRAM", "gateway") in refusals.remedy(secured(**changes))
