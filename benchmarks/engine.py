@@ -132,8 +132,6 @@ def time_surfaces(engine: Engine, stages: Stages) -> None:
         reactions[:] = [
             (surface, stages.timed(f"surface {surface.name}", reaction)) for surface, reaction in reactions
         ]
-    for runs in engine.surfaces.runs:
-        runs[:] = [(surface, stages.timed(f"surface {surface.name}", run)) for surface, run in runs]
 
 
 def measure(

@@ -139,33 +139,31 @@ def resolve_late(
 
 
 @compiled
-def pass_over(
+def shows_choice(
     tastes: Array,
     dirty: Array,
-    run: Array,
-    at: int,
+    slot: int,
+    event: int,
+    ts: int,
     devices: Array,
     items: Array,
     items_from: Array,
     items_to: Array,
     window_ms: int,
-) -> int:
-    """Go over impressions (records of ``profiles.moments.MOMENT``) from ``run[at]`` on, keeping their device types, to
-    the first that shows a title which has a choice, or finds a view whose window is over; returns its place."""
-    while at < run.shape[0]:
-        event, slot, ts = run[at].event, run[at].slot, run[at].ts
-        p = tastes[slot]
-        if devices[event] != 0 and p.art_device != devices[event]:
-            p.art_device = devices[event]
-            dirty[slot] = 1
-        for e in range(ART_CHOICES):
-            if p.art_waiting[e] != 0 and ts - 1_000 * np.int64(p.art_shown_s[e]) > window_ms:
-                return at
-        for i in range(items_from[event], items_to[event]):
-            if items[i] > 0 and entry_of(p, items[i]) >= 0:
-                return at
-        at += 1
-    return at
+) -> bool:
+    """An impression came (``event`` of the columns): keep its device type, and say whether it shows a title that has a
+    choice, or finds a view whose window is over."""
+    p = tastes[slot]
+    if devices[event] != 0 and p.art_device != devices[event]:
+        p.art_device = devices[event]
+        dirty[slot] = 1
+    for e in range(ART_CHOICES):
+        if p.art_waiting[e] != 0 and ts - 1_000 * np.int64(p.art_shown_s[e]) > window_ms:
+            return True
+    chosen = False
+    for i in range(items_from[event], items_to[event]):
+        chosen = chosen or (items[i] > 0 and entry_of(p, items[i]) >= 0)
+    return chosen
 
 
 @compiled

@@ -54,8 +54,9 @@ FEW_SEEN = 200.0
 
 
 @compiled
-def count_shown(c: Fields, row: int, place: int, explored: int) -> None:
+def count_shown(counts: Array, row: int, place: int, explored: int) -> None:
     """A row came into view at ``place``; ``explored`` 1: it was drawn by chance."""
+    c = counts[0]
     at = min(place, MAX_POSITIONS - 1)
     if c.total >= REMEMBERED:
         c.total *= 0.5
@@ -70,14 +71,6 @@ def count_shown(c: Fields, row: int, place: int, explored: int) -> None:
     c.seen[row, at] += np.float32(1.0)
     if place == EXPLORE_AT:
         c.place_seen[explored] += 1.0
-
-
-@compiled
-def count_all_shown(counts: Array, shown: Array) -> None:
-    """Rows came into view, in this order: records of ``profiles.moments.MOMENT``."""
-    for i in range(shown.shape[0]):
-        if shown[i].row >= 0 and shown[i].position >= 0:
-            count_shown(counts[0], shown[i].row, shown[i].position, shown[i].flag)
 
 
 @compiled

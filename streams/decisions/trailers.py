@@ -23,6 +23,7 @@ from models.thompson import (
     pick,
     rate_log_odds,
 )
+from streams.decisions.churn import band_of
 from streams.profiles.layout import FEATURE_SCALE
 from streams.profiles.outcomes import quantised
 from streams.profiles.parameters import Array, Fields, Floats
@@ -87,6 +88,15 @@ def new_offers() -> Array:
     offers["weight"] = START
     offers["variance"] = [1.0 / precision for precision in PRECISION]
     return offers
+
+
+@compiled
+def rises(now: float, before: float, band: int, hazard: float) -> bool:
+    """Whether a churn score that was ``before`` (negative: none) and is ``now``, in ``band``, calls for an answer:
+    it rose, and passed ``hazard`` or into another band. The first score of a profile is no rise."""
+    if before < 0.0 or now <= before:
+        return False
+    return now >= hazard or band > band_of(before)
 
 
 @compiled

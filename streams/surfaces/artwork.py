@@ -7,7 +7,7 @@ nothing, or another image is clearly better; at most once a day, so that credit 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,19 +26,20 @@ from streams.decisions.artwork import (
 )  # fmt: skip
 from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
 from streams.decisions.artwork_pages import MADE, choose_due
-from streams.emit.records import PLAIN_MODEL
+from streams.emit.records import PLAIN_MODEL, encode_image_choice
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.surfaces.artwork_places import ArtworkPlaces, image_hash
 from streams.surfaces.artwork_views import ArtworkViews
 from streams.surfaces.bandit_weights import BanditWeights
-from streams.surfaces.surface import Reaction, RunReaction, SurfaceContext
+from streams.surfaces.surface import Reaction, SurfaceContext
 
 DRAWS = 0xA27
 """Added to the seed, so that images are drawn apart from rows."""
-OVER = int(MomentKind.OVER)
 MODEL, FALLBACK_MODEL = "artwork", "fallback"
+Change = tuple[str, str | None, str | None, bool, float]
+"""The title's id, the id of its image now and before (``None``: none), whether it explores, and its propensity."""
 
 
 def whom(record: Any) -> int:
@@ -50,6 +51,7 @@ class Artwork:
     """The images that the profiles of one partition see. Implements ``surface.Surface``."""
 
     name = "artwork"
+    quiet_kinds = (MomentKind.SHOWN, MomentKind.STARTED)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
@@ -74,12 +76,10 @@ class Artwork:
             int(MomentKind.RATED): self.change_ranking,
             int(MomentKind.QUALITY): self.note_outcome,
             int(MomentKind.OVER): self.note_outcome,
+            int(MomentKind.SHOWN): self.views.note_view,
             int(MomentKind.STARTED): self.views.note_start,
             int(MomentKind.SETTINGS): self.change_settings,
         }
-
-    def runs(self) -> Mapping[int, RunReaction]:
-        return {int(MomentKind.SHOWN): self.views.note_views}
 
     # --- choosing ------------------------------------------------------------------------------------------
 
@@ -96,10 +96,9 @@ class Artwork:
         self._review(moment, CHOOSE_WITHIN)
 
     def note_outcome(self, moment: Moment) -> None:
-        """A playback became a quality play, or ended: then the ranking may have changed with it."""
+        """A playback became a quality play, or ended. The ranking may have changed with it: what came up gets its
+        image when the next visit begins, for most of it is gone by then."""
         self.views.note_outcome(moment)
-        if moment.kind == OVER:
-            self._review(moment, CHOOSE_WITHIN)
 
     def _review(self, moment: Moment, among: int) -> None:
         state, slot, settings = self.context.state, moment.slot, self.context.settings
@@ -117,7 +116,7 @@ class Artwork:
         version, page = int(state.tastes.records["art_version"][slot]), self._made["whom"][0]
         model, learned = PLAIN_MODEL if page == PLAIN else MODEL, int(self.art["learned"][0])
         chosen = self._made[:made].tolist()
-        changes = []
+        changes: list[Change] = []
         for k, (_, _, _, _, _, gone, resolved, _) in enumerate(chosen):
             if resolved:
                 self.views.tell(moment.ts, k, k + 1)
@@ -127,38 +126,24 @@ class Artwork:
             artwork = self.places.ids(title)[place]
             previous = self.places.id_of(title, before) if before else None
             if artwork != previous:
-                changes.append((title, artwork, previous, explores, propensity))
-        for k, (title, artwork, previous, explores, propensity) in enumerate(changes):
-            self._emit(
-                moment, title, artwork, previous, model, version - len(changes) + 1 + k, learned, bool(explores),
-                propensity,
-            )  # fmt: skip
+                changes.append((self.context.title(title), artwork, previous, explores == 1, propensity))
+        if changes:
+            self._emit(moment, changes, model, version, learned)
 
     def _emit(
-        self,
-        moment: Moment,
-        title: int,
-        artwork: str | None,
-        previous: str | None,
-        model: str,
-        version: int,
-        learned: int = 0,
-        explores: bool = False,
-        propensity: float = 1.0,
+        self, moment: Moment, changes: Sequence[Change], model: str, version: int, learned: int = 0
     ) -> None:
-        title_id = self.context.title(title)
-        self.context.decide(
+        """``version`` is that of the last of the changes."""
+        profile = self.context.profile(moment.slot)
+        first = version + 1 - len(changes)
+        self.context.decide_encoded(
             topics.ARTWORK_CHOICES,
             moment,
-            version=version,
-            model=model,
-            model_version=learned,
-            explore=explores,
-            propensity=propensity,
-            key=topics.choice_key(self.context.profile(moment.slot), title_id),
-            title_id=title_id,
-            artwork_id=artwork,
-            previous=previous,
+            [topics.choice_key(profile, title).encode() for title, *_ in changes],
+            [
+                encode_image_choice(first + k, model, learned, explores, propensity, title, artwork, previous)
+                for k, (title, artwork, previous, explores, propensity) in enumerate(changes)
+            ],
         )
 
     def _withdraw(self, slot: int, title: int) -> None:
@@ -200,7 +185,8 @@ class Artwork:
             record["art_propensity"][entry] = 1.0
             record["art_version"] += 1
             self.context.state.tastes.dirty[moment.slot] = 1
-            self._emit(moment, title, ids[place], None, FALLBACK_MODEL, int(record["art_version"]))
+            change = self.context.title(title), ids[place], None, False, 1.0
+            self._emit(moment, [change], FALLBACK_MODEL, int(record["art_version"]))
 
     def wake(self, slot: int, moment: Moment) -> None:
         """Nothing waits for a time of its own: an outcome is settled at the profile's next view."""

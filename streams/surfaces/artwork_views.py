@@ -9,7 +9,7 @@ from streams.decisions import artwork_outcomes as outcomes
 from streams.decisions.artwork import POLICIES
 from streams.errors import InvariantError
 from streams.profiles.moments import Moment, MomentKind
-from streams.profiles.parameters import Array, Columns
+from streams.profiles.parameters import Array
 from streams.profiles.taste import ART_CHOICES
 from streams.surfaces.artwork_places import ArtworkPlaces, image_hash
 from streams.surfaces.bandit_weights import BanditWeights
@@ -35,25 +35,12 @@ class ArtworkViews:
         self.resolved = np.zeros(ART_CHOICES, outcomes.RESOLVED)
         """Views whose outcome has just become known."""
 
-    def note_views(self, run: Array) -> None:
-        """Impressions, one after the other: most show no image that was chosen here."""
+    def note_view(self, moment: Moment) -> None:
+        """An impression: the images it showed wait for their outcome."""
         if self._context.stretch is None:
             raise InvariantError("an impression is dealt out without its events")
-        columns, tastes = self._context.stretch.columns, self._context.state.tastes
+        columns = self._context.stretch.columns
         self._places.follow_catalog()
-        at = 0
-        while True:
-            at = outcomes.pass_over(
-                tastes.records, tastes.dirty, run, at, columns.device, columns.items, columns.items_from,
-                columns.items_to, self._window,
-            )  # fmt: skip
-            if at == len(run):
-                return
-            self._note_view(Moment._make(run[at].tolist()), columns)
-            at += 1
-
-    def _note_view(self, moment: Moment, columns: Columns) -> None:
-        """An impression: the images it showed wait for their outcome."""
         state, context = self._context.state, self._context
         tastes, slot = state.tastes.records, moment.slot
         found, late = outcomes.begin_views(

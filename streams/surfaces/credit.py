@@ -24,7 +24,7 @@ from streams.decisions.credit import (
     OFFER_COUNTED,
     PLAY_COUNTED,
     VIEW_COUNTED,
-    count_all_shown,
+    count_shown,
     split_play,
 )
 from streams.decisions.trailers import OFFERED, VIEWED
@@ -32,7 +32,7 @@ from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import TRAILER_OFFERS
 from streams.surfaces.policies import LIVE, UNIFORM
-from streams.surfaces.surface import Reaction, RunReaction, SurfaceContext
+from streams.surfaces.surface import Reaction, SurfaceContext
 
 PARTS = ("row", "position", "artwork", "trailer", "organic")
 """To whom a play is owed, in the order of the shares."""
@@ -43,6 +43,7 @@ class Credit:
     """The credit of one partition. Implements ``surface.Surface``."""
 
     name = "credit"
+    quiet_kinds = (MomentKind.SHOWN, MomentKind.SCORED)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
@@ -52,19 +53,18 @@ class Credit:
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
+            int(MomentKind.SHOWN): self.note_shown,
             int(MomentKind.SCORED): self.note_offers,
             int(MomentKind.TRAILER): self.note_offers,
             int(MomentKind.QUALITY): self.split_play,
         }
 
-    def runs(self) -> Mapping[int, RunReaction]:
-        return {int(MomentKind.SHOWN): self.note_shown}
-
     # --- counting ------------------------------------------------------------------------------------------
 
-    def note_shown(self, run: Array) -> None:
-        """Rows came into view."""
-        count_all_shown(self.counts, run)
+    def note_shown(self, moment: Moment) -> None:
+        """A row came into view."""
+        if moment.row >= 0 and moment.position >= 0:
+            count_shown(self.counts, moment.row, moment.position, moment.flag)
 
     def note_offers(self, moment: Moment) -> None:
         """A trailer may have been offered, or viewed, just now: count each once."""

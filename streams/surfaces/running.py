@@ -1,7 +1,8 @@
 """Deals the loop's moments out to the surfaces, in log order, and keeps a fault in one from all the others.
 
 At one moment every surface that reacts to its kind does so, in the order of ``SURFACES``, before the next moment
-is looked at: so a surface may rely on what those before it have just written, and batching changes nothing.
+is looked at: so a surface may rely on what those before it have just written, and batching changes nothing. Moments at
+which nobody decides (``quiet``) are gone over in compiled code, all up to the next at which somebody does.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import heapq
 import importlib
 import logging
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from streams.emit.outgoing import Outgoing, Stretch
@@ -22,7 +22,8 @@ from streams.state.shared import Shared
 from streams.state.sharing import ModelSharing
 from streams.stats import EngineStats
 from streams.surfaces.policies import Policies
-from streams.surfaces.surface import Reaction, RunReaction, Surface, SurfaceContext
+from streams.surfaces.quiet import Quiet
+from streams.surfaces.surface import Reaction, Surface, SurfaceContext
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +82,10 @@ class Surfaces:
         state.surfaces = self
         self.reactions: list[list[tuple[Surface, Reaction]]] = [[] for _ in MomentKind]
         """Who reacts to each kind of moment, in order."""
-        self.runs: list[list[tuple[Surface, RunReaction]]] = [[] for _ in MomentKind]
-        """Who reacts to each kind of moment by the run."""
         for surface in self.surfaces.values():
             for moment_kind, reaction in surface.reactions().items():
                 self.reactions[moment_kind].append((surface, reaction))
-            more = getattr(surface, "runs", None)  # a surface may do without
-            for moment_kind, run in (more() if more is not None else {}).items():
-                self.runs[moment_kind].append((surface, run))
+        self.quiet = Quiet(self.surfaces, settings, state)
 
     @property
     def listening(self) -> bool:
@@ -100,24 +97,18 @@ class Surfaces:
         """The kinds of moments that somebody reacts to: the loop notes no others."""
         if not self.surfaces:
             return []
-        return [k for k in MomentKind if k in (SETTINGS, TIME) or self.reactions[k] or self.runs[k]]
+        return [k for k in MomentKind if k in (SETTINGS, TIME) or self.reactions[k]]
 
     def follow(self, moments: Array, stretch: Stretch) -> None:
         """React to ``moments`` (records of ``MOMENT``), which belong to ``stretch``."""
-        fields = moments.tolist()
-        reactions, runs, new = self.reactions, self.runs, tuple.__new__
+        if not len(moments):
+            return
+        reactions, new = self.reactions, tuple.__new__
         self.context.stretch = stretch
-        at, end = 0, len(fields)
-        while at < end:
-            begin, kind = at, fields[at][0]
-            at += 1
-            if runs[kind]:
-                while at < end and fields[at][0] == kind and not reactions[kind]:
-                    at += 1
-                self._follow_run(runs[kind], moments[begin:at])
-                if not reactions[kind]:
-                    continue
-            moment = new(Moment, fields[begin])  # as _make does, in half the time
+        at = self.quiet.pass_over(moments, 0, stretch.columns)
+        while at < len(moments):
+            moment = new(Moment, moments[at].item())  # as _make does, in half the time
+            kind = moment.kind
             if kind == SETTINGS:
                 self._note_settings(moment)
             elif kind == TIME:
@@ -127,15 +118,8 @@ class Surfaces:
                     react(moment)
                 except Exception as fault:  # noqa: BLE001 - whatever a model raises, the others go on
                     self._fall_back(surface, moment, fault)
+            at = self.quiet.pass_over(moments, at + 1, stretch.columns)
         self.context.stretch = None
-
-    def _follow_run(self, reactions: Sequence[tuple[Surface, RunReaction]], run: Array) -> None:
-        for surface, react in reactions:
-            try:
-                react(run)
-            except Exception as fault:  # noqa: BLE001 - as above
-                for fields in run.tolist():
-                    self._fall_back(surface, Moment._make(fields), fault)
 
     def _note_settings(self, moment: Moment) -> None:
         """The profile's own record may be ahead: surfaces go by what was set as of their moment."""

@@ -21,7 +21,6 @@ import orjson
 
 from streams.emit.outgoing import Outgoing, Stretch
 from streams.profiles.moments import Moment
-from streams.profiles.parameters import Array
 from streams.settings import Settings
 from streams.state.partition_state import PartitionState
 from streams.state.shared import Shared
@@ -30,7 +29,6 @@ from streams.stats import EngineStats
 from streams.surfaces.policies import Policies
 
 Reaction = Callable[[Moment], None]
-RunReaction = Callable[[Array], None]
 
 
 class Surface(Protocol):
@@ -42,11 +40,6 @@ class Surface(Protocol):
     def reactions(self) -> Mapping[int, Reaction]:
         """What to call for each kind of moment. A reaction may raise: the fault is counted, ``fall_back`` is
         called instead, and everything else goes on."""
-
-    def runs(self) -> Mapping[int, RunReaction]:
-        """What to call for kinds of which many come in a row: with as many records (``MOMENT``) as came, one after
-        the other, of one kind. Surfaces then react to a run one after the other, so what one does with it must be
-        nothing to the others, and the same however a run is cut."""
 
     def fall_back(self, moment: Moment) -> None:
         """Do what is sane without a model."""
@@ -168,6 +161,11 @@ class SurfaceContext:
         if experiment is not None:
             record["experiment"] = experiment
         self._outgoing.add_decision(topic, key, record, moment, self.stretch)
+
+    def decide_encoded(self, topic: str, moment: Moment, keys: list[bytes], rests: list[bytes]) -> None:
+        """Emit decisions about the moment's profile that are JSON already, behind profile, time and cause."""
+        assert self.stretch is not None
+        self._outgoing.add_encoded(topic, keys, rests, moment, self.stretch)
 
     def tombstone(self, topic: str, key: str) -> None:
         """What was decided under ``key`` holds no longer."""

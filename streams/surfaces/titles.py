@@ -56,6 +56,7 @@ class Titles:
     """The homepage rankings of the profiles of one partition. Implements ``surface.Surface``."""
 
     name = "titles"
+    quiet_kinds = (MomentKind.SESSION_OVER,)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context

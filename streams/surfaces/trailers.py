@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streams import topics
-from streams.decisions.churn import band_of
 from streams.decisions.ordering import chance
 from streams.decisions.title_counts import has_had
 from streams.decisions.trailers import (
@@ -25,6 +24,7 @@ from streams.decisions.trailers import (
     START,
     choose_trailer,
     new_offers,
+    rises,
 )  # fmt: skip
 from streams.errors import ConfigurationError
 from streams.profiles.layout import Subscription
@@ -61,6 +61,7 @@ class Trailers:
     """The trailers offered to the profiles of one partition. Implements ``surface.Surface``."""
 
     name = TRAILERS
+    quiet_kinds = (MomentKind.SCORED,)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
@@ -94,7 +95,8 @@ class Trailers:
 
     def answer(self, moment: Moment) -> None:
         """A churn score changed: offer a trailer when it has risen, and the profile is not nagged by it."""
-        if not self._rises(moment) or not self._may_offer(moment):
+        risen = rises(moment.a, moment.b, moment.band, self.context.settings.trailer_hazard)
+        if not risen or not self._may_offer(moment):
             return
         arms = self._arms(moment.slot)
         if not arms:
@@ -117,12 +119,6 @@ class Trailers:
         explores, index = index < 0, index if index >= 0 else -1 - index
         context.wake_at(self.name, moment.slot, moment.ts + WEEK_MS, moment)
         self._offer(moment, place, arms[index], MODEL, int(self.offers["learned"][0]), explores)
-
-    def _rises(self, moment: Moment) -> bool:
-        """The first score of a profile is no rise."""
-        if moment.b < 0.0 or moment.a <= moment.b:
-            return False
-        return moment.a >= self.context.settings.trailer_hazard or moment.band > band_of(moment.b)
 
     def _may_offer(self, moment: Moment) -> bool:
         record = self.context.state.tastes.records[moment.slot]
@@ -236,7 +232,10 @@ class Trailers:
 
     def fall_back(self, moment: Moment) -> None:
         """Without a model: the first trailer that could be offered."""
-        if moment.kind != MomentKind.SCORED or not self._rises(moment) or not self._may_offer(moment):
+        hazard = self.context.settings.trailer_hazard
+        if moment.kind != MomentKind.SCORED or not rises(moment.a, moment.b, moment.band, hazard):
+            return
+        if not self._may_offer(moment):
             return
         arms = self._arms(moment.slot)
         if not arms:

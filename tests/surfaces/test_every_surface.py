@@ -180,8 +180,6 @@ def test_a_surface_that_raises_stops_no_other(config: Settings, name: str) -> No
     broken = engine.surfaces.surfaces[name]
     for reactions in engine.surfaces.reactions:
         reactions[:] = [(s, raises if s is broken else react) for s, react in reactions]
-    for runs in engine.surfaces.runs:
-        runs[:] = [(s, raises if s is broken else react) for s, react in runs]
     for batch in batches(records, 60):
         engine.apply(batch, LATER_MS)
     assert set(engine.stats.faults) == {name} and engine.stats.faults[name] > 0

@@ -32,6 +32,10 @@ import streams.decisions.artwork_pages as pages
 as_records(pages, "MADE")
 import streams.decisions.trailers as trailers
 as_records(trailers, "OFFERS", "OUTCOME")
+import streams.decisions.credit as credit
+as_records(credit, "CREDIT")
+import streams.decisions.quiet as quiet
+as_records(quiet, "SWITCHES")
 
 import numba
 assert numba.config.DISABLE_JIT
@@ -43,7 +47,7 @@ from tests.profiles.small_partition import PLAIN, SmallPartition
 from tests.surfaces.ranking import picture_catalog, put_title
 from dataclasses import replace
 
-config = replace(PLAIN, surfaces="titles,artwork,trailers", sharing=False, churn_step=0.01, trailer_hazard=0.05)
+config = replace(PLAIN, surfaces="titles,artwork,trailers,credit", sharing=False, churn_step=0.01, trailer_hazard=0.05)
 tags = [f"tag-{n}" for n in range(90)]  # more than there are places for
 known = picture_catalog(config, 24, images=12, trailers=6, tags=tags[:12])
 put_title(known, name="t3", images=40, artworks=[
