@@ -36,6 +36,11 @@ class WorkerProcess:
         """All that the process has said."""
         return Path(self._log.name).read_text(errors="replace")
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the process has ended; ``None`` before that."""
+        return None if self._process is None else self._process.poll()
+
     def check(self) -> None:
         """Raise ``FlywheelError`` with the worker's last words if it has ended."""
         if self._process is not None and self._process.poll() is not None:

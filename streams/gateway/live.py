@@ -72,12 +72,15 @@ class Feed:
         self._everybody: set[Listener] = set()
         self._of_profile: dict[str, set[Listener]] = {}
         self._of_all: set[Listener] = set()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._everybody)
 
     def join(self, listener: Listener) -> None:
-        """Tell ``listener`` from now on."""
+        """Tell ``listener`` from now on; one that comes after the end is ended at once."""
+        if self._closed:
+            listener.close()
         self._everybody.add(listener)
         if listener.profile is None:
             self._of_all.add(listener)
@@ -127,6 +130,7 @@ class Feed:
 
     def close(self) -> None:
         """End every stream, after what still waits."""
+        self._closed = True
         for listener in self._everybody:
             listener.close()
 
