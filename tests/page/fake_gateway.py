@@ -34,11 +34,13 @@ TITLES = 10
 
 
 class FakeGateway:
-    """Serve it with :meth:`start`; ``ready`` off answers 503, ``events`` is all that was posted."""
+    """Serve it with :meth:`start`; ``ready`` off answers 503, ``events`` is all that was posted, ``trailer`` what
+    the page offers."""
 
     def __init__(self) -> None:
         self.ready = True
         self.events: list[dict[str, Any]] = []
+        self.trailer: dict[str, Any] | None = None
         self.lines: set[asyncio.Queue[bytes | None]] = set()
         self._order: dict[str, list[str]] = {}
         self._version: dict[str, int] = {}
@@ -100,7 +102,7 @@ class FakeGateway:
                 "rows": [self._row(row_id) for row_id in self._ordered(profile)],
                 "ranking": [],
                 "categories": ["crime", "comedy", "drama"],
-                "trailer": None,
+                "trailer": self.trailer,
                 "reasons": {"rows": [], "titles": []},
                 "versions": {"row-order": self._version.get(profile, 0)},
                 "profiled": True,

@@ -191,6 +191,26 @@ def test_every_click_is_an_event_of_the_contract(browser: Browser, served: Serve
     assert browser.complaints() == []
 
 
+def test_a_trailer_that_is_offered_can_be_seen(browser: Browser, served: Served) -> None:
+    opened(browser, served)
+    button = "#churn .actions button.primary"
+    assert browser.all(button) == []
+    profile = browser.run("return document.querySelector('#profile').value")
+    served.gateway.trailer = {"trailer_id": "t4-v", "title_id": "t4-0", "version": 1}
+    offer = {"profile_id": profile, "ts": 1, "version": 1, "trailer_id": "t4-v", "title_id": "t4-0"}
+    served.gateway.tell(
+        "decision", {"topic": "trailer-choices", "key": profile, "delay_ms": 5, "record": offer}
+    )
+    browser.until(lambda: browser.all(button), "the trailer is offered")
+    assert browser.one(button).text == "See the trailer of The <i>Long</i> Night 40"
+    browser.click(button)
+    browser.until(lambda: browser.all("#player button"), "it plays")
+    next(button for button in browser.all("#player button") if button.text in ("Stop", "Close")).click()
+    browser.until(lambda: "trailer_view" in types(served), "what was seen of it is told")
+    told = next(event for event in served.gateway.events if event["type"] == "trailer_view")
+    assert (told["trailer_id"], told["title_id"]) == ("t4-v", "t4-0") and 0 <= told["watched_s"] < 60
+
+
 def test_names_are_text_and_never_markup(browser: Browser, served: Served) -> None:
     opened(browser, served)
     assert browser.one('[data-row="r9"] h3').text == "<b>News</b>"

@@ -36,6 +36,7 @@ let seen = new Set();
 let stream = null;
 let rereading = null;
 let active = [];
+let churned = null;
 
 const you = () => watched === visitor.profileId;
 const rows = new Rows(byId("rows"), { play, seen: rowSeen });
@@ -89,7 +90,9 @@ async function reread(animate) {
     const order = new Map(rows.order.map((rowId, place) => [rowId, place]));
     answer.rows.sort((a, b) => (order.get(a.row_id) ?? 999) - (order.get(b.row_id) ?? 999));
   } else versions = answer.versions ?? {};
+  const offered = page?.trailer?.trailer_id !== answer.trailer?.trailer_id;
   page = answer;
+  if (offered) churn(churned);
   clock.see(answer.decided_ts);
   rows.show(answer.rows, animate);
   rows.mark(player.titleId);
@@ -115,6 +118,7 @@ function categories(names) {
 }
 
 function churn(record) {
+  churned = record;
   const button = (words, type, said) =>
     el("button", { type: "button", onclick: () => visitor.tell(type, {}, said) }, words);
   const actions = el("div", { class: "actions" });

@@ -19,7 +19,7 @@ export class Story {
 
   /** A decision about the viewer of the page; `cause` is what the visitor did (`ms` ago), or null. */
   tell(topic, record, cause) {
-    const sentence = this.#sentence(topic, record);
+    const sentence = this.#sentence(topic, record, cause?.row);
     if (!sentence) return;
     const after = cause ? `${duration(cause.ms)} after ${cause.words ?? "you clicked"}` : "";
     const feed = byId("feed");
@@ -55,11 +55,12 @@ export class Story {
     byId("move").hidden = true;
   }
 
-  #sentence(topic, record) {
+  /** `touched` is the row that the visitor did something with: it is what they look at. */
+  #sentence(topic, record, touched) {
     const you = this.#names.you();
     if (topic === "row-order") {
       const moved = moves(record.previous, record.rows);
-      const best = bestExplained(moved, record.reasons);
+      const best = moved.find((move) => move.rowId === touched) ?? bestExplained(moved, record.reasons);
       if (!best) return { words: `The page begins with ${this.#names.row(record.rows[0])}` };
       const up = best.before - best.after;
       const why = record.reasons.find((reason) => reason.row_id === best.rowId && reason.contribution * up > 0);

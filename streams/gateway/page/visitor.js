@@ -28,6 +28,7 @@ export class Visitor {
   #session = null;
   #lastTs = 0;
   #told = new Map();
+  #playedFrom = { playback: null, row: null };
   /** True while a title plays: event time then goes on a second a second. */
   playing = false;
 
@@ -52,15 +53,23 @@ export class Visitor {
   #send(type, fields, ts, words, subscription = false) {
     const event = { event_id: `${this.profileId}-${random()}`, type, profile_id: this.profileId, ts, ...fields };
     if (!subscription) Object.assign(event, { session_id: this.#session, device_type: deviceType() });
-    this.#told.set(event.event_id, { at: performance.now(), words });
+    this.#told.set(event.event_id, { at: performance.now(), words, row: this.#rowOf(event) });
     if (this.#told.size > REMEMBERED) this.#told.delete(this.#told.keys().next().value);
     this.#sender.send(event);
   }
 
-  /** What the visitor did that caused a decision, and how many ms ago; null when it was not the visitor. */
+  /** The row that an event is about: only the start of a playback names it. */
+  #rowOf(event) {
+    if (event.type === "playback_start") this.#playedFrom = { playback: event.playback_id, row: event.row_id ?? null };
+    if (event.row_id) return event.row_id;
+    return event.playback_id && event.playback_id === this.#playedFrom.playback ? this.#playedFrom.row : null;
+  }
+
+  /** What the visitor did that caused a decision, to which row (or null), and how many ms ago; null when it was not
+   * the visitor. */
   causeOf(record) {
     const told = this.#told.get(record.cause?.event_id);
-    return told ? { ms: performance.now() - told.at, words: told.words } : null;
+    return told ? { ms: performance.now() - told.at, words: told.words, row: told.row } : null;
   }
 }
 
