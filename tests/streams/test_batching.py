@@ -43,6 +43,13 @@ class Scripted:
     seeks: list[tuple[TopicPartition, int]] = field(default_factory=list)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
 
+    @property
+    def _coordinator(self) -> Scripted:
+        return self
+
+    def check_errors(self) -> None:
+        """The group refuses nothing."""
+
     def assignment(self) -> set[TopicPartition]:
         return self.assigned
 
