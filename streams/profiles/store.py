@@ -18,6 +18,8 @@ FIRST_CAPACITY, GROWTH = 16_384, 2
 lazily), but a copy of all records holds up whatever comes next."""
 LARGE = 4 * 2**20
 """Bytes of records from which on larger pages are asked for."""
+_NUMBERS: list[int] = []
+"""Slot numbers, as objects that all stores of the process share: each would be 32 bytes of its own in every store."""
 
 
 class Store:
@@ -56,6 +58,7 @@ class Store:
             self.names.append(name)
             if slot == len(self.records):
                 self._grow()
+        slot = _shared(slot)
         self.slots[name] = slot
         return slot
 
@@ -70,7 +73,7 @@ class Store:
             if len(self.names) > len(self.records):
                 self._grow()
         self.names[slot] = name
-        self.slots[name] = slot
+        self.slots[name] = _shared(slot)
 
     def restored(self, slots: int) -> None:
         """All is placed; there were ``slots`` slots in use or free when it was saved."""
@@ -119,6 +122,13 @@ class Store:
         self.records, self.dirty = _enlarged(self.records, capacity), _enlarged(self.dirty, capacity)
         for companion in self.companions:
             companion.grow(capacity)
+
+
+def _shared(number: int) -> int:
+    """The same number, as the one object that stands for it."""
+    if number >= len(_NUMBERS):
+        _NUMBERS.extend(range(len(_NUMBERS), number + 1))
+    return _NUMBERS[number]
 
 
 def _room(capacity: int, dtype: np.dtype[Any]) -> Array:
