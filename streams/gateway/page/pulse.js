@@ -6,7 +6,6 @@ import { duration } from "./words.js";
 
 const KEPT = 90;
 const OWN_KEPT = 30;
-const SAME_TIME_MS = 60_000;
 const whole = new Intl.NumberFormat("en");
 const number = (value) => (value === null || value === undefined ? "–" : whole.format(Math.round(value)));
 const orNull = (value) => value ?? null;
@@ -38,11 +37,9 @@ export class Pulse {
     this.#draw();
   }
 
-  /** As the gateway measures it, or the visitor's own where events are of another time than now (see clock.js). */
+  /** As the gateway measures it, or the visitor's own where it says nothing: events are of another time than now. */
   #freshness(pulse) {
-    if (!(pulse.fresh_p50_ms > SAME_TIME_MS)) {
-      return { p50: orNull(pulse.fresh_p50_ms), p99: orNull(pulse.fresh_p99_ms), own: false };
-    }
+    if (orNull(pulse.fresh_p50_ms) !== null) return { p50: pulse.fresh_p50_ms, p99: orNull(pulse.fresh_p99_ms), own: false };
     const own = [...this.#own].sort((one, other) => one - other);
     return { p50: orNull(own[Math.floor(own.length / 2)]), p99: orNull(own.at(-1)), own: true };
   }
