@@ -46,10 +46,23 @@ class Browser:
         return list(self.window.find_elements("css selector", selector))
 
     def click(self, selector: str) -> None:
-        """Click the first element of a CSS selector, once it stands in the middle of the window."""
-        element = self.one(selector)
-        self.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
-        element.click()
+        """Click the first element of a CSS selector, once it stands in the middle of the window. Rows move on a page
+        that is alive, and take the element along between looking and clicking: then again."""
+        from selenium.common.exceptions import (
+            ElementClickInterceptedException,
+            StaleElementReferenceException,
+        )
+
+        def clicked() -> bool:
+            element = self.one(selector)
+            self.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+            try:
+                element.click()
+            except (ElementClickInterceptedException, StaleElementReferenceException):
+                return False
+            return True
+
+        self.until(clicked, f"{selector} can be clicked")
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a piece of JavaScript returns."""
