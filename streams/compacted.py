@@ -15,9 +15,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.errors import BrokerError, ConfigurationError
+from streams.errors import BrokerError
+from streams.following import partitions_of
 from streams.security.connection import connection
-from streams.security.refusals import hidden, refusal
+from streams.security.refusals import refusal
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -104,19 +105,6 @@ class CompactedTopics:
 async def assign_whole(consumer: Any, names: Sequence[str], settings: Settings) -> list[TopicPartition]:
     """Give ``consumer`` every partition of these topics; returns them, in order. Raises ``ConfigurationError`` when a
     topic is missing."""
-    known = await consumer.topics()
-    missing = [topic for topic in names if topic not in known]
-    if missing:
-        raise ConfigurationError(
-            f"topics {', '.join(missing)} are missing: create them with `flywheel topics create`{hidden(settings)}"
-        )
-    # Without this the client knows no partitions: Kafka 4 answers the first request for metadata, which
-    # names no topic, with none (older brokers and Tansu answered with all).
-    await consumer._client.set_topics(names)
-    partitions = [
-        TopicPartition(topic, number)
-        for topic in names
-        for number in sorted(consumer.partitions_for_topic(topic))
-    ]
+    partitions = await partitions_of(consumer, names, settings)
     consumer.assign(partitions)
     return partitions

@@ -6,7 +6,7 @@ Committed records only, from the beginning or from now on; no offsets are stored
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -92,18 +92,10 @@ class Follower:
         await self._consumer.stop()
 
     async def _place(self) -> None:
-        existing = await self._consumer.topics()
-        missing = [topic for topic in self._topics if topic not in existing]
-        if missing:
-            unseen = hidden(self._settings)
-            raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`{unseen}")
-        # Kafka 4 answers the client's first request for metadata, which names no topic, with none.
-        await self._consumer._client.set_topics(self._topics)
         partitions = [
-            TopicPartition(topic, number)
-            for topic in self._topics
-            for number in sorted(self._consumer.partitions_for_topic(topic))
-            if self._partition in (None, number)
+            place
+            for place in await partitions_of(self._consumer, self._topics, self._settings)
+            if self._partition in (None, place.partition)
         ]
         self._consumer.assign(partitions)
         # Positions are set by hand: after `end_offsets`, aiokafka's own seeking to the start may read
@@ -112,3 +104,22 @@ class Follower:
         starts = await self._consumer.beginning_offsets(partitions) if self._from_start else self._ends
         for partition, offset in starts.items():
             self._consumer.seek(partition, self._starts.get((partition.topic, partition.partition), offset))
+
+
+async def partitions_of(consumer: Any, names: Sequence[str], settings: Settings) -> list[TopicPartition]:
+    """Every partition of these topics, in order, as an aiokafka client finds them. Raises ``ConfigurationError`` when a
+    topic is missing."""
+    known = await consumer.topics()
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ConfigurationError(
+            f"no topic {', '.join(missing)}: run `flywheel topics create`{hidden(settings)}"
+        )
+    # Without this the client knows no partitions: Kafka 4 answers the first request for metadata, which
+    # names no topic, with none (older brokers and Tansu answered with all).
+    await consumer._client.set_topics(names)
+    return [
+        TopicPartition(name, number)
+        for name in names
+        for number in sorted(consumer.partitions_for_topic(name))
+    ]

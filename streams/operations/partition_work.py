@@ -36,11 +36,6 @@ class HeldPartition:
         return writes
 
 
-async def settle(settings: Settings) -> str:
-    """The guarantee that the broker allows (``guarantee.settle``)."""
-    return await guarantee.settle(settings)
-
-
 def checkpoint_of(settings: Settings, number: int, kept: str) -> Checkpoint:
     """The checkpoint of a partition, as a worker of this guarantee has it."""
     if kept == guarantee.EXACTLY_ONCE:

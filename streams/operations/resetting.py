@@ -24,6 +24,7 @@ import numpy as np
 
 from models.drift import DriftWatch
 from models.paired_loss import PairedLoss
+from streams import guarantee
 from streams.decisions import artwork, trailers
 from streams.decisions.demand import START_WEIGHTS, TERMS
 from streams.decisions.learner import Learner
@@ -148,7 +149,7 @@ async def reset_model(settings: Settings, model: str, partition: int | None) -> 
         raise ConfigurationError(f"no partition {partition}: there are 0 to {settings.partitions - 1}")
     await standing.require_stopped(settings, "each holds the model in memory")
     await standing.require_partitions(settings)
-    kept = await partition_work.settle(settings)
+    kept = await guarantee.settle(settings)
     done = []
     for number in range(settings.partitions) if partition is None else (partition,):
         async with partition_work.hold(settings, number, kept) as held:

@@ -14,10 +14,11 @@ from aiokafka.structs import OffsetAndMetadata
 
 from streams import topics
 from streams.errors import ConfigurationError
+from streams.following import partitions_of
 from streams.operations import clients
 from streams.security.acls import GROUP
 from streams.security.granted import missing_rights
-from streams.security.refusals import hidden, lacking
+from streams.security.refusals import lacking
 from streams.settings import Settings
 
 Place = tuple[str, int]
@@ -41,17 +42,7 @@ class Standing:
 async def standings(settings: Settings, names: Sequence[str]) -> dict[Place, Standing]:
     """Every partition of ``names``. Raises ``ConfigurationError`` for a topic that is missing."""
     async with clients.group_consumer(settings) as consumer:
-        known = await consumer.topics()
-        missing = [name for name in names if name not in known]
-        if missing:
-            unseen = hidden(settings)
-            raise ConfigurationError(f"no topic {', '.join(missing)}: run `flywheel topics create`{unseen}")
-        await consumer._client.set_topics(tuple(names))
-        places = [
-            TopicPartition(name, number)
-            for name in names
-            for number in sorted(consumer.partitions_for_topic(name) or ())
-        ]
+        places = await partitions_of(consumer, tuple(names), settings)
         begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         return {
             (place.topic, place.partition): Standing(

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from streams import topics
+from streams import guarantee, topics
 from streams.admin import create_topics
 from streams.audience.crowd import FAR_MS, Audience
 from streams.audience.making import simulated_catalog
@@ -72,7 +72,7 @@ async def play(settings: Settings, audience: Audience, events: int) -> None:
 
 async def work(settings: Settings, rounds: int = 2) -> None:
     """Apply all that is there, and what partitions then tell each other."""
-    kept = await partition_work.settle(settings)
+    kept = await guarantee.settle(settings)
     catalog = Catalog(settings)
     await read_to_end(
         settings, topics.CATALOGS, lambda record: catalog.put(record.topic, record.key, record.value)
