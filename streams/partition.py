@@ -11,8 +11,8 @@ checkpoint saves the positions of the very moment in which the engine was draine
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -86,7 +86,9 @@ class Partition:
         self._observer = observer or Observer()
         self._saving = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._full = asyncio.Event()
+        self._full = False
+        self._sooner = asyncio.Event()
+        """The checkpoint that is waited for may be due sooner than it was: look again."""
         self._room = asyncio.Event()
         self._room.set()
         self._closing = False
@@ -125,7 +127,10 @@ class Partition:
         if batch.records:
             self.engine.apply(batch, now_ms)
         self.next[batch.topic] = batch.end
+        far = self._far_behind
         self._behind[batch.topic] = batch.behind
+        if far and not self._far_behind:
+            self._sooner.set()
         self._note_change()
         return len(batch.records)
 
@@ -161,7 +166,8 @@ class Partition:
         if pending or self.next != self.saved:
             self._changed.set()
         if pending >= self._settings.checkpoint_records:
-            self._full.set()
+            self._full = True
+            self._sooner.set()
         if pending > 2 * self._settings.checkpoint_records:
             self._room.clear()
 
@@ -176,22 +182,34 @@ class Partition:
         fails; the partition is of no use then.
         """
         clock = asyncio.get_running_loop().time
-        earliest = clock()
+        saved_at = -math.inf
         while not self._closing:
             await self._changed.wait()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(max(earliest, clock() + GATHER_S)):
-                    await self._full.wait()
+            await self._due(saved_at)
             if self._closing:
                 return
-            earliest = clock() + self._interval_ms() / 1000
+            saved_at = clock()
             await self.save()
 
+    async def _due(self, saved_at: float) -> None:
+        """Wait until the checkpoint behind that of ``saved_at`` is due. By the interval as it is now: one that
+        began to wait while the partition was far behind waits no longer once that is over."""
+        gathered = asyncio.get_running_loop().time() + GATHER_S
+        while not self._full and not self._closing:
+            self._sooner.clear()
+            try:
+                async with asyncio.timeout_at(max(saved_at + self._interval_ms() / 1000, gathered)):
+                    await self._sooner.wait()
+            except TimeoutError:
+                return
+
     def _interval_ms(self) -> int:
-        settings = self._settings
-        far_behind = max(self._behind.values(), default=0) >= settings.max_poll_records
-        shortest = settings.checkpoint_interval_ms
-        return max(shortest, settings.catch_up_interval_ms) if far_behind else shortest
+        shortest = self._settings.checkpoint_interval_ms
+        return max(shortest, self._settings.catch_up_interval_ms) if self._far_behind else shortest
+
+    @property
+    def _far_behind(self) -> bool:
+        return max(self._behind.values(), default=0) >= self._settings.max_poll_records
 
     async def save(self) -> bool:
         """One checkpoint of all that is unsaved now; ``False`` when there was nothing. Raises
@@ -200,7 +218,7 @@ class Partition:
             if self.failure is not None:
                 raise self.failure
             self._changed.clear()
-            self._full.clear()
+            self._full = False
             if not self.unsaved:
                 return False
             clock = asyncio.get_running_loop().time
@@ -235,7 +253,7 @@ class Partition:
         """
         self._closing = True
         self._changed.set()
-        self._full.set()
+        self._sooner.set()
         self._room.set()
         try:
             async with asyncio.timeout(deadline_s):

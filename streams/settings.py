@@ -48,9 +48,10 @@ class Settings(GatewaySettings):
     transactions."""
     checkpoint_interval_ms: int = 50
     """A checkpoint closes at most this long after the first change it holds."""
-    catch_up_interval_ms: int = 400
+    catch_up_interval_ms: int = 1_000
     """The same while a partition is behind by more than a fetched batch (``max_poll_records``), if longer: decisions
-    are late by more than this anyway, and fewer, larger transactions leave more of the processor for catching up."""
+    are late anyway, and fewer, larger transactions, in which a profile that changed several times is written once,
+    leave more of the processor for catching up. It ends with being behind."""
     checkpoint_records: int = 20_000
     """... or as soon as it holds this many records. Applying waits while more than twice as many are
     unsaved."""

@@ -212,17 +212,35 @@ def test_far_behind_checkpoints_are_fewer_until_the_partition_has_caught_up() ->
         config = load({}, checkpoint_interval_ms=100, catch_up_interval_ms=800, max_poll_records=50)
         partition = begun(shelf, config)
         running = asyncio.create_task(partition.run())
-        for start, behind in ((0, 50), (1, 49), (2, 0)):
+        for start, behind in ((0, 70), (1, 60), (2, 50)):
             partition.apply(replace(batch(start, start + 1), behind=behind), 0)
             await asyncio.sleep(0.02)
         await asyncio.sleep(2.0)
-        partition.apply(batch(3, 4), 0)
-        await asyncio.sleep(0.02)
-        partition.apply(batch(4, 5), 0)
-        await asyncio.sleep(1.0)
-        times = [at for at, *_ in shelf.kept]
-        assert times[1] - times[0] == pytest.approx(0.8)
-        assert times[3] - times[2] == pytest.approx(0.1)
+        for start, behind in ((3, 50), (4, 49), (5, 0)):
+            partition.apply(replace(batch(start, start + 1), behind=behind), 0)
+            await asyncio.sleep(0.3)
+        first, fewer, far, near, last = (at for at, *_ in shelf.kept)
+        assert fewer - first == pytest.approx(0.8)
+        assert near - far == pytest.approx(0.3)  # as soon as it is not far behind any more
+        assert last - near == pytest.approx(0.3)
+        await partition.close(1.0)
+        await running
+
+    virtual_time.run(story())
+
+
+def test_what_waits_when_a_partition_has_caught_up_waits_no_longer_than_the_shorter_interval() -> None:
+    async def story() -> None:
+        shelf = Shelf(seconds=0.0)
+        config = load({}, checkpoint_interval_ms=100, catch_up_interval_ms=800, max_poll_records=50)
+        partition = begun(shelf, config)
+        running = asyncio.create_task(partition.run())
+        for start, behind in ((0, 50), (1, 50), (2, 0)):
+            partition.apply(replace(batch(start, start + 1), behind=behind), 0)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(2.0)
+        first, second = (at for at, *_ in shelf.kept)
+        assert second - first == pytest.approx(0.1)
         await partition.close(1.0)
         await running
 
