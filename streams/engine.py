@@ -7,11 +7,10 @@ that they share.
 
 from __future__ import annotations
 
+from array import array
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from streams.transport.batch import RecordBatch
 
@@ -42,7 +41,7 @@ class Writes:
 
     topics: dict[str, TopicWrites] = field(default_factory=dict)
     events: int = 0
-    stamps: dict[str, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
+    stamps: defaultdict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("q")))
 
     @property
     def empty(self) -> bool:

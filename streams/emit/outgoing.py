@@ -62,7 +62,7 @@ class Outgoing:
         self._moment: Moment | None = None
         """What the decision that was added last was about, the stamp of its event, and what every decision about it
         has in common: the key, and the beginning of the record."""
-        self._stamp: Array | None = None
+        self._stamp: int | None = None
         self._key, self._head = b"", b""
 
     def take(self) -> Writes:
@@ -138,7 +138,7 @@ class Outgoing:
         self._stats.changes[topic] += len(chosen)
         caused = chosen["event"][chosen["event"] >= 0]
         if len(caused):
-            self.writes.stamps.setdefault(topic, []).append(stretch.columns.stamp[caused])
+            self.writes.stamps[topic].frombytes(stretch.columns.stamp[caused].tobytes())
 
     def add_decision(
         self, topic: str, key: str | None, record: dict[str, Any], moment: Moment, stretch: Stretch
@@ -156,7 +156,7 @@ class Outgoing:
         if moment is not self._moment:
             self._begin(moment, stretch)
         if self._stamp is not None:
-            self.writes.stamps.setdefault(topic, []).extend([self._stamp] * len(rests))
+            self.writes.stamps[topic].extend([self._stamp] * len(rests))
         writes, head = self.to(topic), self._head
         writes.keys.extend(keys or [self._key] * len(rests))
         writes.values.extend([head + rest for rest in rests])
@@ -167,7 +167,7 @@ class Outgoing:
         self._moment, self._stamp = moment, None
         if moment.event >= 0:
             event_id = stretch.events[moment.event].event_id
-            self._stamp = stretch.columns.stamp[moment.event : moment.event + 1]
+            self._stamp = int(stretch.columns.stamp[moment.event])
         else:
             event_id = f"tick-{self._partition}-{moment.ts}"
         profile = self._state.profiles.names[moment.slot] or ""

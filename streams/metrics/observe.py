@@ -111,7 +111,7 @@ class Observations(Observer):
         now_ms = self._clock() * 1_000
         for surface, stamps in writes.stamps.items():
             # Clocks of broker and worker may differ by a little: no latency below zero.
-            waited = np.maximum(0.0, now_ms - np.concatenate(stamps)) / 1_000
+            waited = np.maximum(0.0, now_ms - np.frombuffer(stamps, np.int64)) / 1_000
             self.instruments.observe(c.LATENCY, waited, surface)
         self._take_counts(partition)
         self._note_progress()

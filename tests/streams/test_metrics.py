@@ -190,8 +190,9 @@ def test_a_rebuilt_partition_counts_on_from_where_the_old_one_was(scene: Scene) 
 
 def test_latency_is_from_the_record_to_its_commit(scene: Scene) -> None:
     now = int(T0 * 1_000)
-    stamps = {"row-order": [np.array([now - 40]), np.array([now + 5])]}  # the second by a clock that is ahead
-    scene.seen.on_checkpoint(0, 0.004, 2, Writes(stamps=stamps))
+    writes = Writes()
+    writes.stamps["row-order"].extend((now - 40, now + 5))  # the second by a clock that is ahead
+    scene.seen.on_checkpoint(0, 0.004, 2, writes)
     assert scene.value(c.LATENCY, "row-order") == 2
     text = generate_latest(scene.seen.instruments.registry).decode()
     total = next(line for line in text.splitlines() if line.startswith(f"{c.LATENCY.name}_sum"))
