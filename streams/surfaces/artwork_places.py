@@ -95,10 +95,12 @@ class ArtworkPlaces:
                 grown = np.zeros((len(self._state.titles.records), 2, ARTWORKS), np.float32)
                 grown[: len(self.shared)] = self.shared
                 self.shared = grown
-            counted = {} if stats is None else {known: (v, p) for known, v, p in stats.artworks}
-            self.shared[title] = np.array(
-                [counted.get(known or "", (0.0, 0.0)) for known in self.ids(title)]
-            ).T
+            ids, views, plays = self.ids(title), [0.0] * ARTWORKS, [0.0] * ARTWORKS
+            for known, seen, played in () if stats is None else stats.artworks:
+                if known in ids:
+                    place = ids.index(known)
+                    views[place], plays[place] = seen, played
+            self.shared[title] = views, plays
         self._seen = shared.version
 
     def _at(self, title: int) -> tuple[tuple[Picture, ...], Ids, int]:
