@@ -128,10 +128,7 @@ def batches(events: Sequence[Sent], size: int, offsets: dict[str, int]) -> list[
 def time_surfaces(engine: Engine, stages: Stages) -> None:
     """Time every surface's reactions as a stage of its own."""
     assert isinstance(engine, pipeline.PartitionEngine)
-    for reactions in engine.surfaces.reactions:
-        reactions[:] = [
-            (surface, stages.timed(f"surface {surface.name}", reaction)) for surface, reaction in reactions
-        ]
+    engine.surfaces.one_by_one(lambda surface, reaction: stages.timed(f"surface {surface.name}", reaction))
 
 
 def measure(

@@ -117,6 +117,22 @@ def resolve_view(
 
 
 @compiled
+def is_late(p: Fields, e: int, ts: int, window_ms: int) -> bool:
+    """Whether the view that waits at entry ``e``, if one does, has its window behind it at ``ts``."""
+    window = window_ms if p.art_waiting[e] == SHOWN else LONGEST_PLAY_MS
+    return bool(p.art_waiting[e] != 0 and ts - 1_000 * np.int64(p.art_shown_s[e]) > window)
+
+
+@compiled
+def waits_too_long(tastes: Array, slot: int, ts: int, window_ms: int) -> bool:
+    """Whether the profile in ``slot`` has views that ``resolve_late`` would resolve."""
+    late = 0
+    for e in range(ART_CHOICES):
+        late += is_late(tastes[slot], e, ts, window_ms)
+    return late > 0
+
+
+@compiled
 def resolve_late(
     tastes: Array,
     slot: int,
@@ -128,11 +144,9 @@ def resolve_late(
     resolved: Array,
 ) -> int:
     """Views whose window is over at ``ts`` failed; fills ``resolved`` and returns how many."""
-    p = tastes[slot]
     n = 0
     for e in range(ART_CHOICES):
-        window = window_ms if p.art_waiting[e] == SHOWN else LONGEST_PLAY_MS
-        if p.art_waiting[e] != 0 and ts - 1_000 * np.int64(p.art_shown_s[e]) > window:
+        if is_late(tastes[slot], e, ts, window_ms):
             resolve_view(tastes, slot, e, 0, title_tastes, dirty_title, arts, resolved[n])
             n += 1
     return n
@@ -140,57 +154,22 @@ def resolve_late(
 
 @compiled
 def shows_choice(
-    tastes: Array,
-    dirty: Array,
-    slot: int,
-    event: int,
-    ts: int,
-    devices: Array,
-    items: Array,
-    items_from: Array,
-    items_to: Array,
-    window_ms: int,
+    tastes: Array, slot: int, event: int, items: Array, items_from: Array, items_to: Array
 ) -> bool:
-    """An impression came (``event`` of the columns): keep its device type, and say whether it shows a title that has a
-    choice, or finds a view whose window is over."""
-    p = tastes[slot]
-    if devices[event] != 0 and p.art_device != devices[event]:
-        p.art_device = devices[event]
-        dirty[slot] = 1
-    for e in range(ART_CHOICES):
-        if p.art_waiting[e] != 0 and ts - 1_000 * np.int64(p.art_shown_s[e]) > window_ms:
-            return True
-    chosen = False
+    """Whether an impression (``event`` of the columns) shows a title that has a choice."""
+    p, chosen = tastes[slot], 0
     for i in range(items_from[event], items_to[event]):
-        chosen = chosen or (items[i] > 0 and entry_of(p, items[i]) >= 0)
-    return chosen
+        chosen += items[i] > 0 and entry_of(p, items[i]) >= 0
+    return chosen > 0
 
 
 @compiled
-def begin_views(
-    tastes: Array,
-    slot: int,
-    event: int,
-    devices: Array,
-    items: Array,
-    items_from: Array,
-    items_to: Array,
-    ts: int,
-    window_ms: int,
-    title_tastes: Array,
-    dirty_title: Array,
-    arts: Array,
-    found: Array,
-    resolved: Array,
-) -> tuple[int, int]:
-    """An impression came (``event`` of the columns): keep its device type, and resolve the views whose window is over.
-
-    Fills ``found[:, 0]`` with the place in the impression and ``found[:, 1]`` with the entry of every title that has a
-    choice; returns how many, and how many views were resolved.
-    """
+def find_views(
+    tastes: Array, slot: int, event: int, items: Array, items_from: Array, items_to: Array, found: Array
+) -> int:
+    """An impression came (``event`` of the columns): fill ``found[:, 0]`` with the place in it and ``found[:, 1]`` with
+    the entry of every title that has a choice; returns how many."""
     p = tastes[slot]
-    if devices[event] != 0:
-        p.art_device = devices[event]
     n = 0
     for i in range(items_from[event], items_to[event]):
         if items[i] > 0 and n < found.shape[0]:
@@ -199,8 +178,7 @@ def begin_views(
                 found[n, 0] = i - items_from[event]
                 found[n, 1] = e
                 n += 1
-    late = resolve_late(tastes, slot, ts, window_ms, title_tastes, dirty_title, arts, resolved)
-    return n, late
+    return n
 
 
 @compiled

@@ -55,7 +55,9 @@ FEW_SEEN = 200.0
 
 @compiled
 def count_shown(counts: Array, row: int, place: int, explored: int) -> None:
-    """A row came into view at ``place``; ``explored`` 1: it was drawn by chance."""
+    """A row came into view at ``place`` (-1: neither is known); ``explored`` 1: it was drawn by chance."""
+    if row < 0 or place < 0:
+        return
     c = counts[0]
     at = min(place, MAX_POSITIONS - 1)
     if c.total >= REMEMBERED:

@@ -50,6 +50,8 @@ QUANTUM = 65_535.0
 POLICIES = ("thompson", "greedy", "uniform")
 SPREAD = (0.5, 0.0, 0.0)
 UNIFORM = POLICIES.index("uniform")
+WEEK_MS = 7 * 86_400_000
+"""An offer's outcome is what followed within this; and the cap counts offers within this."""
 OFFERED, VIEWED, RETURNED = 1, 2, 4
 """Bits of an offer's state."""
 VIEW_REWARD = 0.3

@@ -25,6 +25,7 @@ from streams.state.partition_state import PartitionState
 from streams.stats import EngineStats
 from streams.transport.batch import Record, RecordBatch
 
+NO_STAMP: Array = np.zeros(0, np.int64)
 OUTBOX = 4_096
 """Decisions that gather in the loop before they are encoded."""
 
@@ -59,11 +60,6 @@ class Outgoing:
         self._state = state
         self._stats = stats
         self._row_names = emit.row_names([])
-        self._moment: Moment | None = None
-        """What the decision that was added last was about, the stamp of its event, and what every decision about it
-        has in common: the key, and the beginning of the record."""
-        self._stamp: int | None = None
-        self._key, self._head = b"", b""
 
     def take(self) -> Writes:
         """Hand the writes over and begin anew."""
@@ -144,41 +140,34 @@ class Outgoing:
         self, topic: str, key: str | None, record: dict[str, Any], moment: Moment, stretch: Stretch
     ) -> None:
         """One decision of a surface, by default under the profile's id. ``record`` lacks what all decisions about
-        one moment have in common: that is encoded once, and stands at the beginning of each."""
-        keys = [] if key is None else [key.encode()]
-        self.add_encoded(topic, keys, [orjson.dumps(record)[1:]], moment, stretch)
+        one moment have in common."""
+        plain = bool(self._state.tastes.records["plain"][moment.slot])
+        profile, head = self.head(moment, stretch, plain)
+        stamp = stretch.columns.stamp[moment.event : moment.event + 1] if moment.event >= 0 else NO_STAMP
+        value = head + orjson.dumps(record)[1:]
+        self.add_answers(topic, [(profile if key is None else key).encode()], [value], stamp)
 
-    def add_encoded(
-        self, topic: str, keys: list[bytes], rests: list[bytes], moment: Moment, stretch: Stretch
+    def add_answers(
+        self, topic: str, keys: Sequence[bytes], values: Sequence[bytes | None], stamps: Array
     ) -> None:
-        """Decisions of a surface about one moment. Each of ``rests`` is JSON behind what they have in common; without
-        ``keys`` they go under the profile's id."""
-        if moment is not self._moment:
-            self._begin(moment, stretch)
-        if self._stamp is not None:
-            self.writes.stamps[topic].extend([self._stamp] * len(rests))
-        writes, head = self.to(topic), self._head
-        writes.keys.extend(keys or [self._key] * len(rests))
-        writes.values.extend([head + rest for rest in rests])
-        self._stats.changes[topic] += len(rests)
+        """Decisions of a surface, whole (``None``: one holds no longer); ``stamps`` are those of the events that caused
+        them."""
+        writes = self.to(topic)
+        writes.keys.extend(keys)
+        writes.values.extend(values)
+        self._stats.changes[topic] += len(values) - values.count(None)
+        if len(stamps):
+            self.writes.stamps[topic].frombytes(stamps.tobytes())
 
-    def _begin(self, moment: Moment, stretch: Stretch) -> None:
-        """Know what all decisions about ``moment`` have in common."""
-        self._moment, self._stamp = moment, None
-        if moment.event >= 0:
-            event_id = stretch.events[moment.event].event_id
-            self._stamp = int(stretch.columns.stamp[moment.event])
-        else:
-            event_id = f"tick-{self._partition}-{moment.ts}"
+    def head(self, moment: Moment, stretch: Stretch, plain: bool) -> tuple[str, bytes]:
+        """The profile of a moment, and what every decision about it begins with."""
+        event = moment.event
+        event_id = stretch.events[event].event_id if event >= 0 else f"tick-{self._partition}-{moment.ts}"
         profile = self._state.profiles.names[moment.slot] or ""
-        common = {
-            "profile_id": profile,
-            "ts": moment.ts,
-            "cause": emit.cause(event_id, topics.INPUTS[moment.topic], self._partition, moment.offset),
-        }
-        if self._state.tastes.records["plain"][moment.slot]:
-            common["profiled"] = False
-        self._key, self._head = profile.encode(), orjson.dumps(common)[:-1] + b","
+        topic = topics.INPUTS[moment.topic]
+        return profile, emit.encode_head(
+            profile, moment.ts, event_id, topic, self._partition, moment.offset, plain
+        )
 
     def put(self, topic: str, key: bytes, value: bytes | None) -> None:
         """A record of a compacted topic, in this partition; ``None`` removes the key."""

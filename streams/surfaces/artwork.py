@@ -7,12 +7,14 @@ nothing, or another image is clearly better; at most once a day, so that credit 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+import orjson
 
 from streams import topics
+from streams.dealing.dealing import Dealing
+from streams.dealing.parts import TELL
 from streams.decisions.artwork import (
     ART,
     CHILD,
@@ -25,8 +27,9 @@ from streams.decisions.artwork import (
     new_art,
 )  # fmt: skip
 from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
-from streams.decisions.artwork_pages import MADE, choose_due
-from streams.emit.records import PLAIN_MODEL, encode_image_choice
+from streams.emit.heads import Heads
+from streams.emit.records import PLAIN_MODEL, encode_image
+from streams.emit.text import made, texts
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
@@ -38,8 +41,9 @@ from streams.surfaces.surface import Reaction, SurfaceContext
 DRAWS = 0xA27
 """Added to the seed, so that images are drawn apart from rows."""
 MODEL, FALLBACK_MODEL = "artwork", "fallback"
-Change = tuple[str, str | None, str | None, bool, float]
-"""The title's id, the id of its image now and before (``None``: none), whether it explores, and its propensity."""
+MODELS = texts(map(orjson.dumps, (MODEL, PLAIN_MODEL)))
+ENDS = 16_384
+"""Ends of records that are kept, 100 bytes each."""
 
 
 def whom(record: Any) -> int:
@@ -51,7 +55,13 @@ class Artwork:
     """The images that the profiles of one partition see. Implements ``surface.Surface``."""
 
     name = "artwork"
-    quiet_kinds = (MomentKind.SHOWN, MomentKind.STARTED)
+    compiled = (
+        MomentKind.SESSION,
+        MomentKind.SHOWN,
+        MomentKind.STARTED,
+        MomentKind.QUALITY,
+        MomentKind.OVER,
+    )
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
@@ -61,30 +71,36 @@ class Artwork:
                 raise ConfigurationError(
                     f"artwork policy {policy!r} is unknown: choose among {', '.join(POLICIES)}"
                 )
-        self.art: Array = new_art()
+        self.art: Array = context.dealing.desk["art"][0]
         self.art["frozen"] = not settings.learning
         self.places = ArtworkPlaces(context.state)
         self.weights = BanditWeights("artwork_weights", self.art, FEATURES, START, PRECISION, context.sharing)
-        self.views = ArtworkViews(context, self.places, self.art, self.weights)
-        self._due = np.zeros(CHOOSE_AMONG, np.int64)
-        self._made = np.zeros(CHOOSE_AMONG, MADE)
+        self._ends: dict[tuple[int, int, int], bytes] = {}
+        self.views = ArtworkViews(context, self.places, self.weights)
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
             int(MomentKind.SESSION): self.begin_visit,
             int(MomentKind.SEARCHED): self.change_ranking,
             int(MomentKind.RATED): self.change_ranking,
-            int(MomentKind.QUALITY): self.note_outcome,
-            int(MomentKind.OVER): self.note_outcome,
             int(MomentKind.SHOWN): self.views.note_view,
-            int(MomentKind.STARTED): self.views.note_start,
             int(MomentKind.SETTINGS): self.change_settings,
         }
+
+    def lay_out(self, dealing: Dealing) -> Array:
+        """What images are chosen with: views and plays of all partitions."""
+        if self.places.follow_catalog():
+            self._ends.clear()
+        settings, desk = self.context.settings, dealing.desk
+        live, other = self.context.policies.roles[self.name]
+        desk["art_live"], desk["art_shadow"] = POLICIES.index(live), POLICIES.index(other) if other else -1
+        desk["art_uniform"], desk["art_seed"] = settings.artwork_uniform, settings.seed + DRAWS
+        return self.places.shared
 
     # --- choosing ------------------------------------------------------------------------------------------
 
     def begin_visit(self, moment: Moment) -> None:
-        """A visit begins: choose an image for every title of the ranking that needs one."""
+        """A visit begins while views wait whose window is over: they are told of before images are chosen."""
         self.views.note_device(moment)
         self.views.resolve_late(moment)
         first = not self.context.state.tastes.records["art_draws"][moment.slot]
@@ -95,56 +111,44 @@ class Artwork:
         self.views.note_device(moment)
         self._review(moment, CHOOSE_WITHIN)
 
-    def note_outcome(self, moment: Moment) -> None:
-        """A playback became a quality play, or ended. The ranking may have changed with it: what came up gets its
-        image when the next visit begins, for most of it is gone by then."""
-        self.views.note_outcome(moment)
-
     def _review(self, moment: Moment, among: int) -> None:
-        state, slot, settings = self.context.state, moment.slot, self.context.settings
-        self.places.follow_catalog()
-        live, other = self.context.policies.roles[self.name]
-        made = choose_due(
-            state.tastes.records, slot, state.title_tastes.records, state.title_tastes.dirty, self.art,
-            self.places.shared, moment.ts, among, POLICIES.index(live), POLICIES.index(other) if other else -1,
-            settings.artwork_uniform, state.profiles.records["key_hash"], settings.seed + DRAWS,
-            self._due, self._made, self.views.resolved,
-        )  # fmt: skip
-        if not made:
-            return
-        state.tastes.dirty[slot] = 1
-        version, page = int(state.tastes.records["art_version"][slot]), self._made["whom"][0]
-        model, learned = PLAIN_MODEL if page == PLAIN else MODEL, int(self.art["learned"][0])
-        chosen = self._made[:made].tolist()
-        changes: list[Change] = []
-        for k, (_, _, _, _, _, gone, resolved, _) in enumerate(chosen):
-            if resolved:
-                self.views.tell(moment.ts, k, k + 1)
-            if gone:
-                self._withdraw(slot, gone - 1)
-        for title, place, explores, propensity, before, _, _, _ in chosen:
-            artwork = self.places.ids(title)[place]
-            previous = self.places.id_of(title, before) if before else None
-            if artwork != previous:
-                changes.append((self.context.title(title), artwork, previous, explores == 1, propensity))
-        if changes:
-            self._emit(moment, changes, model, version, learned)
+        if self.context.dealing.review(among) == TELL:
+            self.tell(moment)
 
-    def _emit(
-        self, moment: Moment, changes: Sequence[Change], model: str, version: int, learned: int = 0
-    ) -> None:
-        """``version`` is that of the last of the changes."""
-        profile = self.context.profile(moment.slot)
-        first = version + 1 - len(changes)
-        self.context.decide_encoded(
-            topics.ARTWORK_CHOICES,
-            moment,
-            [topics.choice_key(profile, title).encode() for title, *_ in changes],
-            [
-                encode_image_choice(first + k, model, learned, explores, propensity, title, artwork, previous)
-                for k, (title, artwork, previous, explores, propensity) in enumerate(changes)
-            ],
-        )
+    def tell(self, moment: Moment) -> None:
+        """Views were resolved in compiled code: those whose bit is set."""
+        resolved = int(self.context.dealing.desk["to_tell"][0])
+        for k in range(resolved.bit_length()):
+            if resolved >> k & 1:
+                self.views.tell(moment.ts, k, k + 1)
+
+    # --- records -------------------------------------------------------------------------------------------
+
+    def answer(self, images: Array, heads: Heads) -> None:
+        """Make records of ``images`` (of ``dealing.parts.IMAGE``)."""
+        keys: list[bytes] = []
+        values: list[bytes | None] = []
+        for at, title, withdrawn, plain, place, before, how in zip(
+            *(images[field].tolist() for field in ("at", "title", "withdrawn", "plain", "place", "before")),
+            made(images, MODELS),
+            strict=True,
+        ):
+            profile, head = heads.of(at, plain)
+            keys.append(topics.choice_key(profile, self.context.title(title)).encode())
+            values.append(None if withdrawn else head + how + self._image(title, place, before))
+        heads.add(topics.ARTWORK_CHOICES, images["at"], keys, values)
+
+    def _image(self, title: int, place: int, before: int) -> bytes:
+        """How a record ends that chooses the image at ``place`` of a title, where ``before`` was (its hash, 0 is none).
+        The same few come again and again, until the catalog changes."""
+        known = self._ends.get((title, place, before))
+        if known is None:
+            if len(self._ends) >= ENDS:
+                self._ends.clear()
+            previous = self.places.id_of(title, before) if before else None
+            known = encode_image(self.context.title(title), self.places.ids(title)[place], previous)
+            self._ends[title, place, before] = known
+        return known
 
     def _withdraw(self, slot: int, title: int) -> None:
         key = topics.choice_key(self.context.profile(slot), self.context.title(title))
@@ -185,8 +189,17 @@ class Artwork:
             record["art_propensity"][entry] = 1.0
             record["art_version"] += 1
             self.context.state.tastes.dirty[moment.slot] = 1
-            change = self.context.title(title), ids[place], None, False, 1.0
-            self._emit(moment, [change], FALLBACK_MODEL, int(record["art_version"]))
+            name = self.context.title(title)
+            self.context.decide(
+                topics.ARTWORK_CHOICES,
+                moment,
+                key=topics.choice_key(self.context.profile(moment.slot), name),
+                version=int(record["art_version"]),
+                model=FALLBACK_MODEL,
+                title_id=name,
+                artwork_id=ids[place],
+                previous=None,
+            )
 
     def wake(self, slot: int, moment: Moment) -> None:
         """Nothing waits for a time of its own: an outcome is settled at the profile's next view."""

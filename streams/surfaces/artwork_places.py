@@ -46,15 +46,16 @@ class ArtworkPlaces:
         self.shared[:] = 0
         self._seen, self._catalog = 0, -1
 
-    def follow_catalog(self) -> None:
-        """The catalog may have changed: an image that it has no longer must not stand."""
+    def follow_catalog(self) -> bool:
+        """The catalog may have changed (true): an image that it has no longer must not stand."""
         if self._catalog == self._state.catalog.version:
-            return
+            return False
         self._catalog = self._state.catalog.version
         records = self._state.title_tastes.records
         with_images = (records["artworks"] >= 2) | (records["art_id"][:, 0] != 0)
         for title in np.flatnonzero(with_images[: len(self._state.titles.names)]).tolist():
             self._at(title)
+        return True
 
     def ids(self, title: int) -> Ids:
         """The ids of a title's images by place, ``None`` where there is none; brought up to the catalog."""

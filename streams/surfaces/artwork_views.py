@@ -8,7 +8,7 @@ from streams import topics
 from streams.decisions import artwork_outcomes as outcomes
 from streams.decisions.artwork import POLICIES
 from streams.errors import InvariantError
-from streams.profiles.moments import Moment, MomentKind
+from streams.profiles.moments import Moment
 from streams.profiles.parameters import Array
 from streams.profiles.taste import ART_CHOICES
 from streams.surfaces.artwork_places import ArtworkPlaces, image_hash
@@ -17,22 +17,19 @@ from streams.surfaces.policies import UNIFORM
 from streams.surfaces.surface import SurfaceContext
 
 ARTWORK = "artwork"
-QUALITY = int(MomentKind.QUALITY)
 
 
 class ArtworkViews:
     """The artwork surface's eyes: it resolves views and teaches ``art`` (the partition's record of images)."""
 
-    def __init__(
-        self, context: SurfaceContext, places: ArtworkPlaces, art: Array, weights: BanditWeights
-    ) -> None:
+    def __init__(self, context: SurfaceContext, places: ArtworkPlaces, weights: BanditWeights) -> None:
         self._context = context
         self._places = places
-        self._art = art
+        self._art: Array = context.dealing.desk["art"][0]
         self._weights = weights
         self._window = context.settings.outcome_window_ms
         self._found = np.zeros((ART_CHOICES, 2), np.int64)
-        self.resolved = np.zeros(ART_CHOICES, outcomes.RESOLVED)
+        self._resolved: Array = context.dealing.desk["resolved"][0]
         """Views whose outcome has just become known."""
 
     def note_view(self, moment: Moment) -> None:
@@ -40,17 +37,12 @@ class ArtworkViews:
         if self._context.stretch is None:
             raise InvariantError("an impression is dealt out without its events")
         columns = self._context.stretch.columns
-        self._places.follow_catalog()
+        self.resolve_late(moment)
         state, context = self._context.state, self._context
         tastes, slot = state.tastes.records, moment.slot
-        found, late = outcomes.begin_views(
-            tastes, slot, moment.event, columns.device, columns.items, columns.items_from, columns.items_to,
-            moment.ts, self._window, state.title_tastes.records, state.title_tastes.dirty, self._art, self._found,
-            self.resolved,
-        )  # fmt: skip
-        if late:
-            state.tastes.dirty[slot] = 1
-            self.tell(moment.ts, 0, late)
+        found = outcomes.find_views(
+            tastes, slot, moment.event, columns.items, columns.items_from, columns.items_to, self._found
+        )
         if not found:
             return
         items = context.event(moment).items
@@ -60,36 +52,18 @@ class ArtworkViews:
                 continue
             resolved = outcomes.note_view(
                 tastes, slot, entry, image_hash(artwork), moment.ts, state.title_tastes.records,
-                state.title_tastes.dirty, self._art, self.resolved,
+                state.title_tastes.dirty, self._art, self._resolved,
             )  # fmt: skip
             state.tastes.dirty[slot] = 1
             if resolved:
                 self.tell(moment.ts, 0, resolved)
-
-    def note_start(self, moment: Moment) -> None:
-        """A playback began: did a view lead to it?"""
-        tastes = self._context.state.tastes
-        if outcomes.note_start(tastes.records, moment.slot, moment.title, moment.ts, self._window):
-            tastes.dirty[moment.slot] = 1
-
-    def note_outcome(self, moment: Moment) -> None:
-        """A playback became a quality play, or ended: the view that led to it has its outcome."""
-        state = self._context.state
-        self.note_device(moment)
-        resolved = outcomes.note_outcome(
-            state.tastes.records, moment.slot, moment.title, int(moment.kind == QUALITY),
-            state.title_tastes.records, state.title_tastes.dirty, self._art, self.resolved,
-        )  # fmt: skip
-        if resolved:
-            state.tastes.dirty[moment.slot] = 1
-            self.tell(moment.ts, 0, resolved)
 
     def resolve_late(self, moment: Moment) -> None:
         """Views whose window is over led to nothing."""
         state = self._context.state
         late = outcomes.resolve_late(
             state.tastes.records, moment.slot, moment.ts, self._window,
-            state.title_tastes.records, state.title_tastes.dirty, self._art, self.resolved,
+            state.title_tastes.records, state.title_tastes.dirty, self._art, self._resolved,
         )  # fmt: skip
         if late:
             state.tastes.dirty[moment.slot] = 1
@@ -98,7 +72,7 @@ class ArtworkViews:
     def tell(self, ts: int, begin: int, end: int) -> None:
         """``resolved[begin:end]`` go to off-policy evaluation and, when enough have gathered, to the title's owner."""
         self._weights.learned()
-        for title, label, policy, ours, tell, propensity, shadow, q, shadow_q in self.resolved[
+        for title, label, policy, ours, tell, propensity, shadow, q, shadow_q in self._resolved[
             begin:end
         ].tolist():
             if ours:

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
 from streams import topics
+from streams.dealing.dealing import Dealing
 from streams.decisions.categories import (
     BEFORE,
     BEST,
@@ -25,12 +27,15 @@ from streams.decisions.categories import (
     decide_categories,
 )
 from streams.decisions.category_counts import count_browsing, count_play
+from streams.emit.heads import Heads
+from streams.emit.text import choices_behind, texts
 from streams.events.schema import ProfileSettings
 from streams.experiments.declaration import POLICIES, Experiment
 from streams.experiments.outcomes import COUNTED, OBSERVED
 from streams.experiments.reading import SETS, load
 from streams.profiles.moments import Moment, MomentKind
-from streams.profiles.taste import CATEGORIES, MAX_TAGS
+from streams.profiles.parameters import Array
+from streams.profiles.taste import CATEGORIES
 from streams.surfaces.known_tags import KnownTags
 from streams.surfaces.surface import Reaction, SurfaceContext
 
@@ -38,6 +43,7 @@ MARGIN = 0.05
 """A new set must be worth this share more: categories that jump about are not found again."""
 PARTS = ("popular", "taste", "browsed")
 """What a score is made of."""
+FEATURES, MODELS = texts(map(orjson.dumps, PARTS)), texts(map(orjson.dumps, POLICIES))
 Arms = dict[int, tuple[Experiment, int, float]]
 
 
@@ -48,10 +54,9 @@ class Categories:
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
-        self.popular = np.zeros((2, MAX_TAGS))
+        self._desk = context.dealing.desk
+        self.popular: Array = self._desk["popular"][0]
         """Decayed quality plays by group and tag; with learning off nothing is counted, and only this is used."""
-        self._popular_ts = np.zeros(2, np.int64)
-        self._plays = 0
         self._usual = TASTE if context.settings.learning else POPULAR
         experiments = load(context.settings.experiments).experiments
         self._shaping = {
@@ -60,8 +65,19 @@ class Categories:
             if any(getattr(arm, s) is not None for arm in e.arms for s in SETS)
         }
         self._known = KnownTags(context.state)
-        self._parts, self._scores = np.zeros((3, MAX_TAGS)), np.zeros(MAX_TAGS)
         self._out, self._reasons = np.zeros(OUT, np.int64), np.zeros(REASONS)
+
+    @property
+    def compiled(self) -> tuple[int, ...]:
+        """Without experiments on categories all are chosen alike."""
+        return () if self._shaping else (MomentKind.SESSION, MomentKind.QUALITY)
+
+    def lay_out(self, dealing: Dealing) -> None:
+        """What categories are chosen with."""
+        known, desk = self._known, self._desk
+        if known.follow_catalog():
+            desk["base"], desk["fitting"], desk["categories"] = known.base, known.fitting, len(known.names)
+        desk["category_policy"], desk["category_margin"] = self._usual, MARGIN
 
     def reactions(self) -> Mapping[int, Reaction]:
         """When to look at a profile's categories again."""
@@ -86,10 +102,10 @@ class Categories:
         state = self.context.state
         if moment.title >= 0 and self.context.settings.learning:
             count_play(
-                self.popular, self._popular_ts, state.tastes.records, moment.slot, state.title_tastes.records,
-                moment.title, moment.ts,
+                self.popular, self._desk["popular_ts"][0], state.tastes.records, moment.slot,
+                state.title_tastes.records, moment.title, moment.ts,
             )  # fmt: skip
-            self._plays += 1
+            self._desk["category_plays"] += 1
         self._decide(moment)
 
     def _on_browsed(self, moment: Moment) -> None:
@@ -136,45 +152,52 @@ class Categories:
         self, moment: Moment, policy: int, categories: tuple[str, ...], count: int, margin: float, arms: Arms
     ) -> None:
         """Emit the profile's categories when they are to change, or when it came under another arm."""
-        known, tastes = self._known, self.context.state.tastes
-        known.follow_catalog()
+        known, tastes, desk = self._known, self.context.state.tastes, self._desk
         arm = sum((e.digest * 31 + arm + 1 for e, arm, _ in arms.values())) % 2**32 if arms else 0
         if not decide_categories(
             tastes.records, moment.slot, policy, moment.ts, self.popular, known.base, known.indexes(categories),
-            known.fitting, len(known.names), count, margin, arm, self._parts, self._scores, self._out,
-            self._reasons,
+            known.fitting, len(known.names), count, margin, arm, desk["category_parts"][0],
+            desk["category_scores"][0], self._out, self._reasons,
         ):  # fmt: skip
             return
         tastes.dirty[moment.slot] = 1
-        policy, version, *tags = self._out.tolist()
         propensity, experiment = 1.0, None
         for shaping, number, share in arms.values():
             propensity *= share
             if experiment is None:
                 experiment = {"id": shaping.id, "arm": shaping.arms[number].name}
+        policy, version = self._out[:BEST].tolist()
         self.context.decide(
             topics.CATEGORY_CHOICES,
             moment,
             version=version,
             model=POLICIES[policy],
-            model_version=self._plays,
+            model_version=int(desk["category_plays"][0]),
             explore=propensity < 1.0,
             propensity=propensity,
             experiment=experiment,
-            categories=known.listed(self._out[BEST:BEFORE]),
-            previous=known.listed(self._out[BEFORE:WHY]) if version > 1 else None,
-            reasons=[] if policy == FIXED else self._told(tags),
+            **self._told(policy, version, self._out, self._reasons.tolist()),
         )
 
-    def _told(self, tags: list[int]) -> list[dict[str, Any]]:
-        """Why the first few are there; ``tags`` is what a decision fills, behind the version."""
-        return [
-            {"category": self._known.names[tag - 1], "feature": PARTS[part], "contribution": round(weight, 4)}
-            for tag, part, weight in zip(
-                tags[:REASONS], tags[2 * CATEGORIES :], self._reasons.tolist(), strict=True
-            )
-            if tag
-        ]
+    def answer(self, choices: Array, heads: Heads) -> None:
+        """Make records of ``choices`` (of ``dealing.parts.CHOICE``)."""
+        rests = choices_behind(choices, self._known.texts, FEATURES, MODELS)
+        heads.add_behind(topics.CATEGORY_CHOICES, choices, rests)
+
+    def _told(self, policy: int, version: int, out: Array, reasons: list[float]) -> dict[str, Any]:
+        """What a record says of the categories that ``decide_categories`` chose: these, those before, and why the first
+        few are there."""
+        names = self._known.names
+        why = zip(out[BEST : BEST + REASONS].tolist(), out[WHY:].tolist(), reasons, strict=True)
+        return {
+            "categories": self._known.listed(out[BEST:BEFORE]),
+            "previous": self._known.listed(out[BEFORE:WHY]) if version > 1 else None,
+            "reasons": [
+                {"category": names[tag - 1], "feature": PARTS[part], "contribution": round(weight, 4)}
+                for tag, part, weight in why
+                if tag and policy != FIXED
+            ],
+        }
 
     # --- erasure, checkpoint, recovery ---------------------------------------------------------------------
 
@@ -192,11 +215,14 @@ class Categories:
 
     def dump(self) -> Any:
         """What is popular."""
-        return {"popular": self.popular, "ts": self._popular_ts, "plays": self._plays}
+        desk = self._desk
+        return {
+            "popular": self.popular.copy(), "ts": desk["popular_ts"][0].copy(), "plays": int(desk["category_plays"][0])
+        }  # fmt: skip
 
     def load(self, dumped: Any) -> None:
         """Go on from there."""
         if dumped["popular"].shape != self.popular.shape:
             raise ValueError(f"popularity of {dumped['popular'].shape}")
-        self.popular, self._popular_ts = dumped["popular"].copy(), dumped["ts"].copy()
-        self._plays = int(dumped["plays"])
+        self.popular[:] = dumped["popular"]
+        self._desk["popular_ts"], self._desk["category_plays"] = dumped["ts"], dumped["plays"]

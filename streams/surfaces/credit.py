@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from models.off_policy import TINY_SAMPLE
+from streams.dealing.dealing import Dealing
+from streams.dealing.parts import CREDITS
 from streams.decisions.credit import (
     CREDIT,
     OFFER_COUNTED,
     PLAY_COUNTED,
     VIEW_COUNTED,
-    count_shown,
-    split_play,
 )
 from streams.decisions.trailers import OFFERED, VIEWED
 from streams.profiles.moments import Moment, MomentKind
@@ -43,28 +43,39 @@ class Credit:
     """The credit of one partition. Implements ``surface.Surface``."""
 
     name = "credit"
-    quiet_kinds = (MomentKind.SHOWN, MomentKind.SCORED)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
-        self.counts: Array = np.zeros(1, CREDIT)
-        self._measured = 0.0
-        self._lifts, self._shares = np.ones(len(PARTS) - 1), np.zeros(len(PARTS))
+        self._desk = context.dealing.desk
+        self.counts: Array = self._desk["credit"][0]
+
+    @property
+    def compiled(self) -> tuple[int, ...]:
+        """A split that is logged is Python's."""
+        counted = (MomentKind.SHOWN, MomentKind.SCORED)
+        return counted if self.context.settings.log_credits else (*counted, MomentKind.QUALITY)
+
+    def lay_out(self, dealing: Dealing) -> None:
+        """What plays are split by."""
+        self._desk["rows"] = self.context.state.pages.active_n
+        self._desk["image_worth"] = self._image_worth()
+
+    def settle(self) -> None:
+        """Plays were split in compiled code: count what is owed to whom."""
+        if self._desk["owed"].any():
+            credits = self.context.stats.credits
+            for part, share in zip(PARTS, self._desk["owed"][0].tolist(), strict=True):
+                credits[part] = credits.get(part, 0.0) + share
+            self._desk["owed"] = 0.0
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
-            int(MomentKind.SHOWN): self.note_shown,
             int(MomentKind.SCORED): self.note_offers,
             int(MomentKind.TRAILER): self.note_offers,
-            int(MomentKind.QUALITY): self.split_play,
+            int(MomentKind.QUALITY): self.log_play,
         }
 
     # --- counting ------------------------------------------------------------------------------------------
-
-    def note_shown(self, moment: Moment) -> None:
-        """A row came into view."""
-        if moment.row >= 0 and moment.position >= 0:
-            count_shown(self.counts, moment.row, moment.position, moment.flag)
 
     def note_offers(self, moment: Moment) -> None:
         """A trailer may have been offered, or viewed, just now: count each once."""
@@ -95,31 +106,20 @@ class Credit:
 
     # --- splitting -----------------------------------------------------------------------------------------
 
-    def split_play(self, moment: Moment) -> None:
+    def log_play(self, moment: Moment) -> None:
         """A quality play: to whom is it owed?"""
-        if moment.position >= 0:
-            self._calibrate()
-        state = self.context.state
-        split_play(
-            self.counts, state.tastes.records, state.tastes.dirty, moment.slot, state.title_tastes.records,
-            moment.title, moment.row, moment.position, moment.flag, moment.c, int(state.pages.active_n),
-            self._measured, self._lifts, self._shares,
-        )  # fmt: skip
-        shares = self._shares.tolist()
-        credits = self.context.stats.credits
-        for part, share in zip(PARTS, shares, strict=True):
-            credits[part] = credits.get(part, 0.0) + share
+        self.context.dealing.react(CREDITS)
         if self.context.settings.log_credits:
-            self._log(moment, shares)
+            self._log(moment, self._desk["shares"][0].tolist())
 
-    def _calibrate(self) -> None:
+    def _image_worth(self) -> float:
         """What the logged propensities say of the images' lifts: their measured worth over chance, 0: too few."""
         values = self.context.policies.values.get(ARTWORK, {})
-        self._measured = 0.0
         if UNIFORM in values and values[UNIFORM].effective >= TINY_SAMPLE:
             chance = values[UNIFORM].snips().value
             if chance > 0:
-                self._measured = values[LIVE].logged.value / chance
+                return float(values[LIVE].logged.value / chance)
+        return 0.0
 
     def _log(self, moment: Moment, shares: list[float]) -> None:
         context = self.context
@@ -159,6 +159,7 @@ class Credit:
         return self.counts.tobytes()
 
     def load(self, dumped: bytes) -> None:
-        self.counts = np.frombuffer(dumped, CREDIT).copy()
-        if len(self.counts) != 1:
+        counts = np.frombuffer(dumped, CREDIT)
+        if len(counts) != 1:
             raise ValueError("not one record")
+        self.counts[:] = counts

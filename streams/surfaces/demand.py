@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from streams.dealing.dealing import Dealing
+from streams.dealing.parts import DEMAND, Cells
 from streams.events.rekeyed import tally
-from streams.profiles.audience_cells import profiles_in, watch
+from streams.profiles.audience_cells import profiles_in
 from streams.profiles.moments import Moment, MomentKind
+from streams.profiles.parameters import Array
 from streams.profiles.taste import MAX_TAGS
 from streams.settings import DAY_MS
 from streams.surfaces.surface import Reaction, SurfaceContext
@@ -28,6 +31,7 @@ class Demand:
     """Hours watched by tag and region. Implements ``surface.Surface``."""
 
     name = "demand"
+    compiled = (MomentKind.SESSION, MomentKind.OVER)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
@@ -37,34 +41,34 @@ class Demand:
         self._half_life_ms = context.settings.demand_half_life_days * DAY_MS
         self._tag_names: list[str] = []
         self._swept_ts = 0
+        self._slots = self._new_slots()
+        """1 + slot of the cell of each region and tag that was met since; 0: ask the store."""
+
+    def _new_slots(self) -> Array:
+        regions = max(len(self.regions), self.context.settings.demand_regions)
+        return np.zeros((regions, MAX_TAGS), np.int32)
+
+    def lay_out(self, dealing: Dealing) -> Cells:
+        """The cells, and the regions of sessions."""
+        dealing.desk["half_life_ms"] = self._half_life_ms
+        moments, events = dealing.moments, self.context.stretch.events if self.context.stretch else ()
+        for at in np.flatnonzero(moments["kind"] == MomentKind.SESSION).tolist():
+            event = events[moments["event"][at]]
+            named = event.country is not None
+            dealing.regions[at] = 1 + self._region(event.country, event.region) if named else 0
+        cells = self.context.state.cells
+        return Cells(cells.records, cells.dirty, self._slots)
 
     def reactions(self) -> Mapping[int, Reaction]:
-        """Where a profile is, what it watched, and when to tell."""
-        return {
-            MomentKind.SESSION: self._on_session,
-            MomentKind.OVER: self._on_over,
-            MomentKind.TIME: self._on_time,
-        }
+        """A cell that is new, and when to tell."""
+        return {MomentKind.OVER: self._on_over, MomentKind.TIME: self._on_time}
 
     def fall_back(self, moment: Moment) -> None:
         """What could not be counted is missing."""
 
     # --- counting ------------------------------------------------------------------------------------------
 
-    def _on_session(self, moment: Moment) -> None:
-        """Later events of a session may not say where they come from."""
-        event = self.context.event(moment)
-        tastes = self.context.state.tastes
-        if event.country is None and tastes.records["demand_region"][moment.slot]:
-            return  # as the last time it was said
-        region = 1 + self._region(event.country, event.region)
-        if tastes.records["demand_region"][moment.slot] != region:
-            tastes.records["demand_region"][moment.slot] = region
-            tastes.dirty[moment.slot] = 1
-
-    def _region(self, country: str | None, region: str | None) -> int:
-        if country is None:
-            return self.regions[UNKNOWN]
+    def _region(self, country: str, region: str | None) -> int:
         name = country if region is None else f"{country}-{region}"
         index = self.regions.get(name)
         if index is None:
@@ -75,17 +79,16 @@ class Demand:
         return index
 
     def _on_over(self, moment: Moment) -> None:
-        if moment.title < 0 or moment.a <= 0:
-            return
+        """A play ended that counts in a cell that is not known yet: find its cells, and count it."""
         state, cells = self.context.state, self.context.state.cells
-        region = int(state.tastes.records["demand_region"][moment.slot]) - 1
-        region_name = self._region_names[region] if region >= 0 else UNKNOWN
-        who = (self.context.key_hash(moment.slot) & 0xFFFFFFFF) or 1
+        said = int(state.tastes.records["demand_region"][moment.slot])
+        region = said - 1 if said else self.regions[UNKNOWN]
         for tag in state.title_tastes.records["tags"][moment.title].tolist():
             if tag:
-                slot = cells.slot(f"{self._tag_name(tag - 1)}|{region_name}")
-                watch(cells.records, slot, moment.ts, moment.a / 3_600.0, who, self._half_life_ms)
-                cells.dirty[slot] = 1
+                name = f"{self._tag_name(tag - 1)}|{self._region_names[region]}"
+                self._slots[region, tag - 1] = 1 + cells.slot(name)
+        self.context.dealing.lay_anew(self.name)
+        self.context.dealing.react(DEMAND)
 
     def _tag_name(self, index: int) -> str:
         if index >= len(self._tag_names):
@@ -119,6 +122,7 @@ class Demand:
             name = cells.names[slot]
             if name is not None:
                 cells.remove(name)
+                self._slots[self._slots == 1 + slot] = 0
 
     def _tell(self, name: str, slot: int, hours: float, profiles: int, now: int) -> None:
         cells = self.context.state.cells
@@ -148,6 +152,7 @@ class Demand:
 
     def restored(self) -> None:
         """The cells came with the changelog."""
+        self._slots = self._new_slots()
 
     def dump(self) -> Any:
         """The names of regions, in order."""
@@ -158,3 +163,4 @@ class Demand:
         self._region_names = list(dumped["regions"])
         self.regions = {name: index for index, name in enumerate(self._region_names)}
         self._swept_ts = int(dumped["swept"])
+        self._slots = self._new_slots()

@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from streams.dealing.dealing import Dealing
+from streams.dealing.parts import EXPERIMENTS as EXPERIMENTS_TURN
 from streams.events.rekeyed import tally
 from streams.events.schema import ProfileSettings
-from streams.experiments import outcomes
 from streams.experiments.allocation import Allocation, allocation_of
 from streams.experiments.assignment import arm_of, experiments_of
 from streams.experiments.declaration import METRICS
 from streams.experiments.judging import judge
-from streams.experiments.outcomes import COUNTED, OBSERVED, STOPPED, count_outcome, join, leave
+from streams.experiments.outcomes import COUNTED, OBSERVED, STOPPED, join, leave
 from streams.experiments.reading import load
 from streams.experiments.totals import Totals, from_record
 from streams.profiles.moments import Moment, MomentKind
@@ -45,16 +46,23 @@ class Experiments:
         """When the sums of each experiment were told."""
         self._changed: dict[str, None] = {}
 
+    @property
+    def compiled(self) -> tuple[int, ...]:
+        """Outcomes are counted for all. A session is, too, unless somebody may join when it begins."""
+        counted = (MomentKind.QUALITY, MomentKind.OVER)
+        return counted if self.declaration.experiments else (MomentKind.SESSION, *counted)
+
+    def lay_out(self, dealing: Dealing) -> None:
+        """Outcomes are in the profile's second record."""
+
     def reactions(self) -> Mapping[int, Reaction]:
-        """The past is kept for all, so that an experiment declared tomorrow knows it."""
-        reactions: dict[int, Reaction] = {
+        if not self.declaration.experiments:
+            return {}
+        return {
             MomentKind.SESSION: self._on_session,
-            MomentKind.QUALITY: self._on_quality,
-            MomentKind.OVER: self._on_over,
+            MomentKind.SETTINGS: self._on_settings,
+            MomentKind.TIME: self._on_time,
         }
-        if self.declaration.experiments:
-            reactions |= {MomentKind.SETTINGS: self._on_settings, MomentKind.TIME: self._on_time}
-        return reactions
 
     def fall_back(self, moment: Moment) -> None:
         """Nobody joins: the profile gets what everybody gets."""
@@ -63,20 +71,9 @@ class Experiments:
 
     def _on_session(self, moment: Moment) -> None:
         # Settings that come first may say that this is a kid: it joins at the next session, if it is none.
-        if self.declaration.experiments and not isinstance(self.context.event(moment), ProfileSettings):
+        if not isinstance(self.context.event(moment), ProfileSettings):
             self._join(moment)
-        self._count(moment, outcomes.VISITS, 1.0)
-
-    def _on_quality(self, moment: Moment) -> None:
-        self._count(moment, outcomes.QUALITY_PLAYS, 1.0)
-
-    def _on_over(self, moment: Moment) -> None:
-        self._count(moment, outcomes.WATCHED_HOURS, moment.a / 3_600.0)
-
-    def _count(self, moment: Moment, what: int, amount: float) -> None:
-        tastes = self.context.state.tastes
-        count_outcome(tastes.records, moment.slot, moment.ts, what, amount)
-        tastes.dirty[moment.slot] = 1
+        self.context.dealing.react(EXPERIMENTS_TURN)
 
     def _join(self, moment: Moment) -> None:
         """Leave what is over, notice what was stopped, join what is open: stored arms are kept."""

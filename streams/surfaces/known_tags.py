@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import orjson
 
+from streams.emit.text import Names
 from streams.profiles.parameters import Array, Floats
 from streams.profiles.taste import MAX_TAGS
 from streams.state.partition_state import PartitionState
@@ -25,6 +26,8 @@ class KnownTags:
     def __init__(self, state: PartitionState) -> None:
         self.names: list[str] = []
         """Names of tags by index."""
+        self.texts = Names()
+        """These names as they stand in records."""
         self.base: Floats = np.zeros(MAX_TAGS)
         """The share of the catalog that each tag has."""
         self.fitting: Array = np.zeros((MAX_LIMIT + 1, MAX_TAGS), np.uint8)
@@ -35,15 +38,16 @@ class KnownTags:
         self._indexes: dict[tuple[str, ...], Array] = {(): np.zeros(0, np.int64)}
         self._lists: dict[bytes, orjson.Fragment] = {}
 
-    def follow_catalog(self) -> None:
-        """Take over what changed in the catalog."""
+    def follow_catalog(self) -> bool:
+        """Take over what changed in the catalog; true when anything did."""
         if self._version == self._state.catalog.version:
-            return
+            return False
         self._version = self._state.catalog.version
         names: dict[int, str] = {}
         for name, index in self._state.tags.items():
             names.setdefault(index, name)
         self.names = [names[index] for index in range(len(names))]
+        self.texts.follow(self.names)
         self._indexes = {(): self._indexes[()]}
         self._lists = {}
         records = self._state.title_tastes.records
@@ -58,6 +62,7 @@ class KnownTags:
         self.fitting[0] = total > 0
         if len(self._state.tags) > MAX_TAGS:
             self.fitting[:, MAX_TAGS - 1] = 0
+        return True
 
     def tag_of(self, category: str) -> int | None:
         """The tag behind a category: it is one, or a row that is filled by one."""

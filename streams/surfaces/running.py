@@ -1,8 +1,8 @@
 """Deals the loop's moments out to the surfaces, in log order, and keeps a fault in one from all the others.
 
 At one moment every surface that reacts to its kind does so, in the order of ``SURFACES``, before the next moment
-is looked at: so a surface may rely on what those before it have just written, and batching changes nothing. Moments at
-which nobody decides (``quiet``) are gone over in compiled code, all up to the next at which somebody does.
+is looked at: so a surface may rely on what those before it have just written, and batching changes nothing. Compiled
+code (``streams.dealing``) goes from moment to moment and from surface to surface, as far as it needs no Python.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from __future__ import annotations
 import heapq
 import importlib
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
+from streams.dealing.dealing import Dealing
+from streams.dealing.parts import ARTWORK, ASK, DONE, FULL, OWN, TELL, TURNS
 from streams.emit.outgoing import Outgoing, Stretch
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
@@ -22,7 +26,6 @@ from streams.state.shared import Shared
 from streams.state.sharing import ModelSharing
 from streams.stats import EngineStats
 from streams.surfaces.policies import Policies
-from streams.surfaces.quiet import Quiet
 from streams.surfaces.surface import Reaction, Surface, SurfaceContext
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,8 @@ SURFACES = {
     "demand": "streams.surfaces.demand:Demand",
     "credit": "streams.surfaces.credit:Credit",
 }
-"""Every surface by name, in the order in which they react."""
+"""Every surface by name, in the order in which they react: the first's turn is 1 (``dealing.parts``)."""
+assert len(SURFACES) + 1 == TURNS
 TIME, SETTINGS = int(MomentKind.TIME), int(MomentKind.SETTINGS)
 LOGGED_FAULTS = 5
 """Faults of one surface that are logged with their traceback; the metric counts all."""
@@ -65,8 +69,9 @@ class Surfaces:
         """The partition's models among those of all."""
         self.policies = Policies(partition, settings, shared, outgoing.put)
         """What other policies would have earned."""
+        self.dealing = Dealing(settings, state, outgoing)
         self.context = SurfaceContext(
-            settings, state, outgoing, stats, shared, partition, self.sharing, self.policies
+            settings, state, outgoing, stats, shared, partition, self.sharing, self.policies, self.dealing
         )
         self.context.policy_listeners.append(self.policies.add)
         self.surfaces: dict[str, Surface] = {}
@@ -80,12 +85,43 @@ class Surfaces:
                 module, _, kind = place.partition(":")
                 self.surfaces[name] = getattr(importlib.import_module(module), kind)(self.context)
         state.surfaces = self
-        self.reactions: list[list[tuple[Surface, Reaction]]] = [[] for _ in MomentKind]
-        """Who reacts to each kind of moment, in order."""
-        for surface in self.surfaces.values():
-            for moment_kind, reaction in surface.reactions().items():
-                self.reactions[moment_kind].append((surface, reaction))
-        self.quiet = Quiet(self.surfaces, settings, state)
+        self._turns: dict[int, Surface] = {
+            turn: self.surfaces[name] for turn, name in enumerate(SURFACES, OWN + 1) if name in self.surfaces
+        }
+        self.dealing.place(self.surfaces, self._count)
+        self._reactions: dict[tuple[int, int], Reaction] = {
+            (int(SETTINGS), OWN): self._note_settings,
+            (int(TIME), OWN): self._wake,
+        }
+        """What Python does, by kind of moment and turn."""
+        for turn, surface in self._turns.items():
+            for asked, reaction in surface.reactions().items():
+                self._reactions[int(asked), turn] = reaction
+                self.dealing.open(turn, asked, compiled=False)
+            for counted in getattr(surface, "compiled", ()):
+                self.dealing.open(turn, counted, compiled=True)
+        if self.surfaces:
+            self.dealing.open(OWN, SETTINGS, compiled=False)
+            self.dealing.open(OWN, TIME, compiled=False)
+
+    def one_by_one(self, around: Callable[[Surface, Reaction], Reaction]) -> None:
+        """Have Python call every reaction, compiled ones, too, each wrapped by ``around``: to measure them, or to see
+        what happens when one raises."""
+        for turn, surface in self._turns.items():
+            for kind in MomentKind:
+                reaction = self._reactions.get((kind, turn))
+                if kind in getattr(surface, "compiled", ()):
+                    reaction = partial(self._react_compiled, turn, surface, reaction)
+                if reaction is not None:
+                    self._reactions[kind, turn] = around(surface, reaction)
+                    self.dealing.open(turn, kind, compiled=False)
+
+    def _react_compiled(self, turn: int, surface: Any, asked: Reaction | None, moment: Moment) -> None:
+        said = self.dealing.react(turn)
+        if said == TELL:
+            surface.tell(moment)
+        elif said == ASK and asked is not None:
+            asked(moment)
 
     @property
     def listening(self) -> bool:
@@ -95,31 +131,49 @@ class Surfaces:
     @property
     def kinds(self) -> list[int]:
         """The kinds of moments that somebody reacts to: the loop notes no others."""
-        if not self.surfaces:
-            return []
-        return [k for k in MomentKind if k in (SETTINGS, TIME) or self.reactions[k]]
+        return [kind for kind in MomentKind if self.dealing.reacts(kind)]
 
     def follow(self, moments: Array, stretch: Stretch) -> None:
         """React to ``moments`` (records of ``MOMENT``), which belong to ``stretch``."""
         if not len(moments):
             return
-        reactions, new = self.reactions, tuple.__new__
         self.context.stretch = stretch
-        at = self.quiet.pass_over(moments, 0, stretch.columns)
-        while at < len(moments):
-            moment = new(Moment, moments[at].item())  # as _make does, in half the time
-            kind = moment.kind
-            if kind == SETTINGS:
-                self._note_settings(moment)
-            elif kind == TIME:
-                self._wake(moment)
-            for surface, react in reactions[kind]:
-                try:
-                    react(moment)
-                except Exception as fault:  # noqa: BLE001 - whatever a model raises, the others go on
-                    self._fall_back(surface, moment, fault)
-            at = self.quiet.pass_over(moments, at + 1, stretch.columns)
+        dealing, at, turn = self.dealing, 0, OWN
+        dealing.begin(moments, stretch)
+        while True:
+            try:
+                said = dealing.go(at, turn)
+            except Exception as fault:  # noqa: BLE001 - whatever a model raises, the others go on
+                at, turn = dealing.where
+                self._fall_back(self._turns[turn], dealing.moment(at), fault)
+                turn += 1
+                continue
+            at, turn = dealing.where
+            if said == DONE:
+                break
+            if said == FULL:
+                dealing.answer()
+                continue
+            self._react(turn, dealing.moment(at), tell=said == TELL)
+            turn += 1
+        dealing.end()
         self.context.stretch = None
+
+    def _react(self, turn: int, moment: Moment, tell: bool) -> None:
+        """In Python: react, or ``tell`` what the compiled reaction has resolved."""
+        if turn == OWN:
+            self._reactions[moment.kind, OWN](moment)
+            return
+        surface: Any = self._turns[turn]
+        try:
+            if tell:
+                surface.tell(moment)
+            else:
+                self._reactions[moment.kind, turn](moment)
+        except Exception as fault:  # noqa: BLE001 - as above
+            self._fall_back(surface, moment, fault)
+        if turn == ARTWORK:
+            self.dealing.lay_anew("credit")  # it goes by what views of images have told
 
     def _note_settings(self, moment: Moment) -> None:
         """The profile's own record may be ahead: surfaces go by what was set as of their moment."""

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from streams.dealing.dealing import Dealing
 from streams.emit.outgoing import Outgoing, Stretch
 from streams.profiles.moments import Moment
 from streams.settings import Settings
@@ -32,14 +33,20 @@ Reaction = Callable[[Moment], None]
 
 
 class Surface(Protocol):
-    """One surface of a partition. Build it with a ``SurfaceContext``."""
+    """One surface of a partition. Build it with a ``SurfaceContext``.
+
+    One with compiled reactions has beside what stands here ``compiled`` (the kinds of moments that they are for),
+    ``lay_out(dealing)`` (puts what it goes by on the desk, and returns its part of ``dealing.parts.Table``),
+    ``answer(answers, heads)`` where it decides (makes records of its answers), and ``tell(moment)`` where a compiled
+    reaction may leave something to tell.
+    """
 
     name: str
     """As in ``settings.surfaces`` and in the metrics."""
 
     def reactions(self) -> Mapping[int, Reaction]:
-        """What to call for each kind of moment. A reaction may raise: the fault is counted, ``fall_back`` is
-        called instead, and everything else goes on."""
+        """What to call for each kind of moment: at once, or where the compiled reaction (``streams.dealing``) asks for
+        it. A reaction may raise: the fault is counted, ``fall_back`` is called instead, and everything else goes on."""
 
     def fall_back(self, moment: Moment) -> None:
         """Do what is sane without a model."""
@@ -80,7 +87,10 @@ class SurfaceContext:
         partition: int,
         sharing: ModelSharing,
         policies: Policies,
+        dealing: Dealing,
     ) -> None:
+        self.dealing = dealing
+        """How compiled reactions are called; what they answer becomes records before anything else does."""
         self.policies = policies
         """``policies.roles`` has the policy at work and the shadow of each surface that draws by chance."""
         self.sharing = sharing
@@ -151,6 +161,7 @@ class SurfaceContext:
         """Emit a decision about the moment's profile to ``topic``, caused by the moment. ``fields`` are the
         topic's own; ``key`` is the record's, by default the profile's id."""
         assert self.stretch is not None
+        self.dealing.answer()
         record: dict[str, Any] = {
             "version": version,
             "model": {"name": model, "version": model_version},
@@ -162,17 +173,14 @@ class SurfaceContext:
             record["experiment"] = experiment
         self._outgoing.add_decision(topic, key, record, moment, self.stretch)
 
-    def decide_encoded(self, topic: str, moment: Moment, keys: list[bytes], rests: list[bytes]) -> None:
-        """Emit decisions about the moment's profile that are JSON already, behind profile, time and cause."""
-        assert self.stretch is not None
-        self._outgoing.add_encoded(topic, keys, rests, moment, self.stretch)
-
     def tombstone(self, topic: str, key: str) -> None:
         """What was decided under ``key`` holds no longer."""
+        self.dealing.answer()
         self._outgoing.put(topic, key.encode(), None)
 
     def signal(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
         """Tell the owner of ``key`` (the partition that the key belongs to) something about it."""
+        self.dealing.answer()
         self._outgoing.add_signal(topic, key.encode(), orjson.dumps(record))
 
     def wake_at(self, surface: str, slot: int, ts: int, moment: Moment | None = None) -> None:

@@ -13,8 +13,6 @@ import numpy as np
 
 from streams import topics
 from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, take_over_title
-from streams.profiles.moments import Moment
-from streams.profiles.taste import RECENT_TITLES
 from streams.state.partition_state import PartitionState
 from streams.state.shared import SharedTitles
 from streams.surfaces.surface import SurfaceContext
@@ -23,30 +21,19 @@ WEIGHTS = [round(CO_DECAY**back, 3) for back in range(CO_WATCHED)]
 """What the titles watched before count for, the latest first."""
 
 
-def signal_play(context: SurfaceContext, moment: Moment, quality: float) -> None:
-    """Tell the title's owner of a play that is resolved, and of what was watched before a good one."""
-    if not context.settings.sharing:
-        return
-    name = context.title(moment.title)
+def signal_play(context: SurfaceContext, title: str, ts: int, good: bool, before: list[str]) -> None:
+    """Tell the owner of ``title`` of a play that is resolved at ``ts``, and of what was watched ``before`` a good one
+    (the latest first)."""
     record: dict[str, Any] = {
-        "title_id": name,
-        "ts": moment.ts,
-        "quality": quality,
+        "title_id": title,
+        "ts": ts,
+        "quality": 1.0 if good else 0.0,
         "played": 1.0,
         "source": context.partition,
     }
-    if quality:
-        taste = context.state.tastes.records[moment.slot]
-        n, recent, names = (
-            int(taste["title_recent_n"]),
-            taste["title_recent"].tolist(),
-            context.state.titles.names,
-        )
-        record["with"] = [
-            (names[recent[(n - 1 - back) % RECENT_TITLES] - 1], WEIGHTS[back])
-            for back in range(min(CO_WATCHED, n))
-        ]
-    context.signal(topics.TITLE_SIGNALS, name, record)
+    if good:
+        record["with"] = list(zip(before, WEIGHTS, strict=False))
+    context.signal(topics.TITLE_SIGNALS, title, record)
 
 
 def take_over(shared: SharedTitles, since: int, state: PartitionState) -> int:

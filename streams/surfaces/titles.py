@@ -15,36 +15,28 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
 from streams import topics
-from streams.decisions.title_candidates import BENCH, MARKS, age_limit
-from streams.decisions.title_known import (
-    KNOWN,
-    N_FRESH,
-    N_LEARNED,
-    N_POPULAR,
-    N_SINCE,
-    TITLE_TERMS,
-    Known,
-    new_known,
-)
-from streams.decisions.title_lists import make_lists
-from streams.decisions.title_reactions import draw_new_title, end_play, play_well, show_interest
-from streams.decisions.titles import decide_titles
+from streams.dealing.dealing import Dealing
+from streams.dealing.parts import NO_MARKS
+from streams.decisions.title_candidates import MARKS, age_limit
+from streams.decisions.title_known import KNOWN, N_LEARNED, N_POPULAR, TITLE_TERMS, Known, new_known
+from streams.decisions.title_reactions import show_interest
+from streams.emit.heads import Heads
 from streams.emit.records import PLAIN_MODEL
+from streams.emit.text import Names, rankings_behind, texts
 from streams.profiles.moments import Moment, MomentKind
-from streams.profiles.parameters import Array, Floats
+from streams.profiles.parameters import Array
 from streams.profiles.taste import MAX_TAGS, TOP_TITLES
 from streams.surfaces.surface import Reaction, SurfaceContext
 from streams.surfaces.title_searches import TitleSearches
 from streams.surfaces.title_stats import signal_play, take_over
 
 MODEL, FALLBACK_MODEL = "titles", "fallback"
-REASON_NAMES = (*TITLE_TERMS, "continue")
-REASONS = 3
-"""Titles of a page whose strongest term is told."""
-LISTS_EVERY, LISTS_SHARE = 64, 64
-"""The lists of competitors are made anew after so many quality plays, or a quality play for every so many titles."""
+MODELS = texts(map(orjson.dumps, (MODEL, PLAIN_MODEL)))
+FEATURES = texts(map(orjson.dumps, (*TITLE_TERMS, "continue")))
+"""What a reason can be, as records name it."""
 LIKE, LIST, OPENED = 0.5, 0.5, 0.5
 """Interest in a title's tags that a thumb, the viewer's list, or an opened search result is worth, in quality
 plays."""
@@ -56,79 +48,41 @@ class Titles:
     """The homepage rankings of the profiles of one partition. Implements ``surface.Surface``."""
 
     name = "titles"
-    quiet_kinds = (MomentKind.SESSION_OVER,)
+    compiled = (MomentKind.SESSION, MomentKind.SESSION_OVER, MomentKind.QUALITY, MomentKind.OVER)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
-        self._record: Array = new_known()
+        self._record: Array = context.dealing.desk["known"][0]
         self.known: Known = Known(*(self._record[name][0] for name in Known._fields))
-        self._bench, self._marks = np.zeros(1, BENCH), np.zeros(1, MARKS)
-        self._features: Array = np.zeros(REASONS, np.int8)
-        self._parts: Floats = np.zeros(REASONS)
+        self._marks: Array = NO_MARKS
+        self._names = Names()
         self._searches = TitleSearches(context.state)
         self._catalog_version = -1
         self._shared_version = 0
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
-            MomentKind.SESSION: self.begin_session,
-            MomentKind.SESSION_OVER: self.end_session,
-            MomentKind.QUALITY: self.note_quality,
-            MomentKind.OVER: self.note_over,
             MomentKind.SEARCHED: self.note_search,
             MomentKind.RATED: self.note_rating,
             MomentKind.LISTED: self.note_list,
             MomentKind.SETTINGS: self.rank,
         }
 
+    def lay_out(self, dealing: Dealing) -> Array:
+        """What titles are ranked with: a mark for each."""
+        state, settings, desk = self.context.state, self.context.settings, dealing.desk
+        desk["explore_share"], desk["titles_margin"] = settings.explore_share, settings.titles_margin
+        desk["titles_seed"] = settings.seed + DRAWS
+        desk["titles"], desk["tags"] = len(state.titles.names), min(len(state.tags), MAX_TAGS)
+        if self._catalog_version != state.catalog.version:
+            self._catalog_version = state.catalog.version
+            desk["titles_stale"] = 1
+        capacity = len(state.title_tastes.records)
+        if len(self._marks) < capacity:
+            self._marks = np.zeros(capacity, MARKS)
+        return self._marks
+
     # --- what happened -------------------------------------------------------------------------------------
-
-    def begin_session(self, moment: Moment) -> None:
-        """A session begins: some show a new title higher than it earned, so that it is seen at all."""
-        state, settings = self.context.state, self.context.settings
-        self._follow(moment)
-        draw_new_title(
-            state.tastes.records, moment.slot, state.profiles.records["key_hash"], self._record,
-            settings.explore_share, settings.seed + DRAWS,
-        )  # fmt: skip
-        self.rank(moment)
-
-    def end_session(self, moment: Moment) -> None:
-        """The new title has had its chance."""
-        tastes = self.context.state.tastes
-        if tastes.records["title_explored"][moment.slot]:
-            tastes.records["title_explored"][moment.slot] = 0
-            tastes.dirty[moment.slot] = 1
-
-    def note_quality(self, moment: Moment) -> None:
-        """A quality play: learned with what was known before, then counted. The page can wait until the viewer
-        looks at it again: when the play is over."""
-        context, title = self.context, moment.title
-        if title <= 0:
-            return
-        self._follow(moment)
-        signal_play(context, moment, 1.0)
-        titles = context.state.title_tastes
-        play_well(
-            context.state.tastes.records, moment.slot, titles.records, titles.dirty, self._record,
-            self._room(), self._bench, title, moment.ts, context.settings.learning,
-        )  # fmt: skip
-        context.state.tastes.dirty[moment.slot] = 1
-
-    def note_over(self, moment: Moment) -> None:
-        """A play ended: what was left in the middle is to be continued, what was not is had."""
-        context, title = self.context, moment.title
-        if title <= 0:
-            return
-        if not moment.flag:
-            signal_play(context, moment, 0.0)
-        tastes, titles = context.state.tastes, context.state.title_tastes
-        tastes.dirty[moment.slot] = 1
-        end_play(
-            tastes.records, moment.slot, titles.records, titles.dirty, self._record, title, moment.ts,
-            moment.flag == 1, moment.b, moment.c,
-        )  # fmt: skip
-        self.rank(moment)
 
     def note_search(self, moment: Moment) -> None:
         """A search moves the page at once."""
@@ -154,80 +108,28 @@ class Titles:
         show_interest(tastes.records, moment.slot, titles, moment.title, amount, moment.ts, known_to_viewer)
         tastes.dirty[moment.slot] = 1
 
-    # --- the page ------------------------------------------------------------------------------------------
-
     def rank(self, moment: Moment) -> None:
-        """Make the ranking anew, and emit it when it changes."""
-        self._follow(moment)
-        state = self.context.state
-        tastes = state.tastes
-        length = decide_titles(
-            tastes.records, moment.slot, state.title_tastes.records, self._record, self._room(), self._bench,
-            moment.ts, self.context.settings.titles_margin, self._features, self._parts,
-        )  # fmt: skip
-        tastes.dirty[moment.slot] = 1
-        if length == 0:
-            return
-        names = state.titles.names
-        version, plain, kids, *slots = self._bench["told"][0].tolist()
-        ids = [names[slot - 1] for slot in slots[: abs(length)]]
-        reasons = []
-        for name, feature, part in zip(ids, self._features.tolist(), self._parts.tolist(), strict=False):
-            if feature >= 0:
-                reasons.append({"title_id": name, "feature": REASON_NAMES[feature], "contribution": part})
-        share, fresh = self.context.settings.explore_share, int(self.known.n[N_FRESH])
-        if length < 0:
-            propensity = share / max(fresh, 1)  # 0: the lists were made anew since the session began
-        elif fresh and not plain and not kids:
-            propensity = 1.0 - share
-        else:
-            propensity = 1.0
-        scores = self._bench["told_scores"][0].tolist()[: len(ids)]
-        model = PLAIN_MODEL if plain else MODEL
-        self._emit(moment, version, ids, scores, reasons, model, length < 0, propensity)
+        """Make the ranking anew, and answer with it when it changes."""
+        self.context.dealing.rank()
 
-    def _room(self) -> Array:
-        """Memory for scoring among as many titles as there are."""
-        capacity = len(self.context.state.title_tastes.records)
-        if len(self._marks) < capacity:
-            self._marks = np.zeros(capacity, MARKS)
-        return self._marks
+    # --- records -------------------------------------------------------------------------------------------
 
-    def _emit(
-        self,
-        moment: Moment,
-        version: int,
-        ids: list[Any],
-        scores: list[float],
-        reasons: list[dict[str, Any]],
-        model: str,
-        explores: bool = False,
-        propensity: float = 1.0,
-    ) -> None:
-        self.context.decide(
-            topics.HOMEPAGE_RANKINGS,
-            moment,
-            version=version,
-            model=model,
-            model_version=int(self.known.n[N_LEARNED]),
-            explore=explores,
-            propensity=propensity,
-            titles=ids,
-            scores=scores,
-            reasons=reasons,
-        )
+    def answer(self, rankings: Array, heads: Heads) -> None:
+        """Make records of ``rankings`` (of ``dealing.parts.RANKING``)."""
+        self._names.follow(self.context.state.titles.names)
+        rests = rankings_behind(rankings, self._names, FEATURES, MODELS)
+        heads.add_behind(topics.HOMEPAGE_RANKINGS, rankings, rests)
 
-    def _follow(self, moment: Moment) -> None:
-        """Make the lists anew when enough was played since, or the catalog has changed."""
-        state = self.context.state
-        used = len(state.titles.names)
-        if (
-            self._catalog_version != state.catalog.version
-            or self.known.n[N_SINCE] >= LISTS_EVERY + used // LISTS_SHARE
+    def signal(self, signals: Array, moments: Array) -> None:
+        """Tell the titles' owners of plays: ``signals`` (of ``dealing.parts.SIGNAL``) at ``moments``."""
+        names, times = self.context.state.titles.names, moments["ts"][signals["at"]]
+        for ts, title, good, watched, recent in zip(
+            times.tolist(),
+            *(signals[field].tolist() for field in ("title", "good", "watched", "recent")),
+            strict=True,
         ):
-            self._catalog_version = state.catalog.version
-            ts = max(moment.ts, int(self.known.ts[0]))
-            make_lists(state.title_tastes.records, used, self.known, ts, min(len(state.tags), MAX_TAGS))
+            before = [names[slot - 1] or "" for slot in recent[:watched]]
+            signal_play(self.context, names[title] or "", ts, good == 1, before)
 
     def fall_back(self, moment: Moment) -> None:
         """Without a model: what everybody watches, or else the catalog as it comes."""
@@ -246,8 +148,16 @@ class Titles:
         record["top_titles"], record["top_scores"] = page, 0.0
         state.tastes.dirty[moment.slot] = 1
         record["title_version"] += 1
-        ids, scores = [self.context.title(t) for t in chosen], [0.0] * len(chosen)
-        self._emit(moment, int(record["title_version"]), ids, scores, [], FALLBACK_MODEL)
+        self.context.decide(
+            topics.HOMEPAGE_RANKINGS,
+            moment,
+            version=int(record["title_version"]),
+            model=FALLBACK_MODEL,
+            model_version=int(self.known.n[N_LEARNED]),
+            titles=[self.context.title(t) for t in chosen],
+            scores=[0.0] * len(chosen),
+            reasons=[],
+        )
 
     # --- other partitions ----------------------------------------------------------------------------------
 

@@ -8,18 +8,15 @@ import numpy as np
 from xxhash import xxh32_intdigest
 
 from streams.decisions import trailers as kernels
-from streams.decisions.trailers import POLICIES, RETURNED, VIEWED
+from streams.decisions.trailers import POLICIES, VIEWED, WEEK_MS
 from streams.profiles.moments import Moment
 from streams.profiles.parameters import Array
 from streams.profiles.taste import ARTWORK_TAGS, TRAILERS_SEEN
-from streams.settings import DAY_MS
 from streams.state.catalog import Picture
 from streams.surfaces.bandit_weights import BanditWeights
 from streams.surfaces.surface import SurfaceContext
 
 TRAILERS = "trailers"
-WEEK_MS = 7 * DAY_MS
-"""An offer's outcome is what followed within this; and the cap counts offers within this."""
 WATCHED_S = 20.0
 """A trailer was watched when it ran for this long, or half its length."""
 
@@ -54,18 +51,6 @@ class TrailerOutcomes:
                 if moment.a >= min(WATCHED_S, 0.5 * length if length else WATCHED_S):
                     record["trailer_state"][place] |= VIEWED
         tastes.dirty[moment.slot] = 1
-
-    def note_return(self, moment: Moment) -> None:
-        """A quality play: the profile came back within the week of every offer that it falls into."""
-        tastes = self._context.state.tastes
-        record = tastes.records[moment.slot]
-        states = record["trailer_state"].tolist()
-        if not any(states):
-            return
-        for place, state in enumerate(states):
-            if state and 0 < moment.ts - int(record["trailer_ts"][place]) <= WEEK_MS:
-                record["trailer_state"][place] |= RETURNED
-                tastes.dirty[moment.slot] = 1
 
     def settle_due(self, slot: int, moment: Moment) -> None:
         """A week has passed since an offer: its outcome is known."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streams import topics
+from streams.dealing.dealing import Dealing
 from streams.decisions.ordering import chance
 from streams.decisions.title_counts import has_had
 from streams.decisions.trailers import (
@@ -22,6 +23,7 @@ from streams.decisions.trailers import (
     POLICIES,
     PRECISION,
     START,
+    WEEK_MS,
     choose_trailer,
     new_offers,
     rises,
@@ -35,7 +37,7 @@ from streams.settings import DAY_MS
 from streams.state.catalog import Picture
 from streams.surfaces.bandit_weights import BanditWeights
 from streams.surfaces.surface import Reaction, SurfaceContext
-from streams.surfaces.trailer_outcomes import TRAILERS, WEEK_MS, TrailerOutcomes, trailer_hash
+from streams.surfaces.trailer_outcomes import TRAILERS, TrailerOutcomes, trailer_hash
 
 DRAWS = 0x7A1
 """Added to the seed, so that trailers are drawn apart from rows."""
@@ -61,7 +63,7 @@ class Trailers:
     """The trailers offered to the profiles of one partition. Implements ``surface.Surface``."""
 
     name = TRAILERS
-    quiet_kinds = (MomentKind.SCORED,)
+    compiled = (MomentKind.SCORED, MomentKind.QUALITY)
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
@@ -86,17 +88,19 @@ class Trailers:
         return {
             int(MomentKind.SCORED): self.answer,
             int(MomentKind.TRAILER): self.outcomes.note_view,
-            int(MomentKind.QUALITY): self.outcomes.note_return,
             int(MomentKind.SUBSCRIPTION): self.note_subscription,
             int(MomentKind.SETTINGS): self.change_settings,
         }
 
+    def lay_out(self, dealing: Dealing) -> None:
+        """Trailers go by the profile's second record alone."""
+        dealing.desk["trailer_hazard"] = self.context.settings.trailer_hazard
+
     # --- offering ------------------------------------------------------------------------------------------
 
     def answer(self, moment: Moment) -> None:
-        """A churn score changed: offer a trailer when it has risen, and the profile is not nagged by it."""
-        risen = rises(moment.a, moment.b, moment.band, self.context.settings.trailer_hazard)
-        if not risen or not self._may_offer(moment):
+        """A churn score has risen: offer a trailer, unless the profile would be nagged by it."""
+        if not self._may_offer(moment):
             return
         arms = self._arms(moment.slot)
         if not arms:

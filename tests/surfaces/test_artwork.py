@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from streams import topics
+from streams.decisions.artwork import USUAL_PLAYS, USUAL_RATE
 from streams.decisions.artwork_choices import ENOUGH_VIEWS
 from streams.errors import ConfigurationError
 from streams.events.outputs import ArtworkChoice
@@ -267,17 +268,15 @@ def test_keys_do_not_collide() -> None:
     assert profile_of(topics.EXPERIMENT_RESULTS, "e") is None
 
 
-def test_a_fault_falls_back_to_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_falls_back_to_the_first_image() -> None:
     partition = small()
-
-    def broken(*_: Any) -> int:
-        raise ArithmeticError("a broken model")
-
-    monkeypatch.setattr("streams.surfaces.artwork.choose_due", broken)
+    art = partition.engine.surfaces.dealing.desk["art"][0]
+    art["views"] = -USUAL_PLAYS / USUAL_RATE  # the rate over all images has nothing to divide by
     rank(partition, 0, "t1")
     record = choices(partition)["p|t1"]
     assert (record["artwork_id"], record["model"]["name"], record["propensity"]) == ("t1-a0", "fallback", 1.0)
     assert set(partition.engine.stats.faults) == {"artwork"}
+    art["views"] = 0.0
     view(partition, 5, "t1", "t1-a0")
     partition.play(10, 200, title_id="t1")
     assert sum(counts(partition, "t1")[1]) == 1

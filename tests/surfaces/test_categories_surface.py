@@ -145,15 +145,15 @@ def test_an_arm_whose_categories_nobody_knows_shows_what_is_popular(tmp_path: Pa
     assert arms["fixed"]["model"]["name"] == "popular" and len(arms["fixed"]["categories"]) == 4
 
 
-def test_a_fault_falls_back_to_what_is_popular(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_falls_back_to_what_is_popular() -> None:
     subject = Service(rows=4)
-    surface: Any = subject.engines[0].surfaces.surfaces["categories"]
 
     def broken(moment: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(surface, "_arms", broken)
-    surface._shaping = {1: None}
+    subject.engines[0].surfaces.one_by_one(
+        lambda surface, reaction: broken if surface.name == "categories" else reaction
+    )
     for batch in (subject.visit(0, "p"),):
         with pytest.raises(AssertionError):  # the service asserts that there was no fault
             subject.send(batch)

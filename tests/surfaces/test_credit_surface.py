@@ -209,9 +209,13 @@ def test_an_erased_profile_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> N
     assert not partition.engine.state.tastes.records[slot : slot + 1].tobytes().strip(b"\0")
 
 
-def test_a_fault_makes_the_play_organic(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_makes_the_play_organic() -> None:
     partition = SmallPartition(CREDITED)
-    monkeypatch.setattr("streams.surfaces.credit.split_play", lambda *_: 1 / 0)
+
+    def broken(moment: Any) -> None:
+        raise ZeroDivisionError
+
+    partition.engine.surfaces.one_by_one(lambda surface, reaction: broken)
     partition.play(0, 60)
     assert credited(partition.engine)["organic"] == 1.0
     assert partition.engine.stats.faults["credit"] == 1

@@ -178,8 +178,7 @@ def test_a_surface_that_raises_stops_no_other(config: Settings, name: str) -> No
         raise FloatingPointError("no more numbers")
 
     broken = engine.surfaces.surfaces[name]
-    for reactions in engine.surfaces.reactions:
-        reactions[:] = [(s, raises if s is broken else react) for s, react in reactions]
+    engine.surfaces.one_by_one(lambda surface, react: raises if surface is broken else react)
     for batch in batches(records, 60):
         engine.apply(batch, LATER_MS)
     assert set(engine.stats.faults) == {name} and engine.stats.faults[name] > 0
@@ -197,6 +196,32 @@ def test_a_surface_that_raises_stops_no_other(config: Settings, name: str) -> No
     if name in own:
         fallback = [orjson.loads(value) for value in told[own[name]].values if value]
         assert fallback, "a surface without its model decides something sane"
+
+
+def test_a_fault_in_compiled_code_stops_no_other(config: Settings) -> None:
+    """The pass over all surfaces ends in the midst of one, and goes on behind it."""
+    records = Journeys(25).records(600)
+    engine, whole = create_engine(0, config, catalog(config)), written(run(config, records, 60))
+    demand: Any = engine.surfaces.surfaces["demand"]
+    demand._half_life_ms = 0.0  # to be divided by
+    for batch in batches(records, 60):
+        engine.apply(batch, LATER_MS)
+    assert set(engine.stats.faults) == {"demand"} and engine.stats.faults["demand"] > 5
+    told = written(engine)
+    others = whole.keys() - {config.tallies_topic, config.state_topic}
+    assert {topic: told[topic].values for topic in others} == {topic: whole[topic].values for topic in others}
+
+
+def test_one_by_one_is_as_all_at_once(config: Settings) -> None:
+    records = Journeys(29).records(700)
+    engine = create_engine(0, config, catalog(config))
+    engine.surfaces.one_by_one(lambda surface, reaction: reaction)
+    for batch in batches(records, 60):
+        engine.apply(batch, LATER_MS)
+    at_once = run(config, records, 60)
+    assert of_state(engine) == of_state(at_once)
+    told, also = (decisions(written(each), config.state_topic) for each in (engine, at_once))
+    assert told == also
 
 
 def test_an_empty_catalog_is_no_fault(config: Settings) -> None:

@@ -34,8 +34,14 @@ import streams.decisions.trailers as trailers
 as_records(trailers, "OFFERS", "OUTCOME")
 import streams.decisions.credit as credit
 as_records(credit, "CREDIT")
-import streams.decisions.quiet as quiet
-as_records(quiet, "SWITCHES")
+import streams.decisions.title_known as title_known
+as_records(title_known, "KNOWN")
+import streams.decisions.title_candidates as title_candidates
+as_records(title_candidates, "BENCH")
+import streams.profiles.audience_cells as audience_cells
+as_records(audience_cells, "CELL")
+import streams.dealing.parts as parts
+as_records(parts, "DESK", "RANKING", "IMAGE", "CHOICE", "SIGNAL")
 
 import numba
 assert numba.config.DISABLE_JIT

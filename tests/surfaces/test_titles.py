@@ -15,7 +15,6 @@ from streams.decisions.title_known import N_FRESH, N_LEARNED, TITLE_TERMS
 from streams.events.outputs import HomepageRankings
 from streams.pipeline import create_engine
 from streams.settings import DAY_MS, Settings
-from streams.surfaces import titles as titles_module
 from streams.surfaces.titles import Titles
 from tests.profiles.small_partition import PLAIN, Changelog, SmallPartition, restored
 from tests.streams.journeys import START_MS, Journeys, batches, catalog
@@ -269,30 +268,20 @@ def test_erasure_leaves_nothing_and_a_namesake_begins_anew() -> None:
     assert record["version"] == 1 and "t1" in record["titles"]
 
 
-def test_a_fault_leaves_the_popular_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_leaves_the_popular_titles() -> None:
     partition = small(30)
     for n in range(3):
         watch(partition, 200 * n, "t7", f"other-{n}")
-    surface(partition).rank(surface_moment(partition))
     partition.drain()
 
-    def broken(*_: Any) -> int:
+    def broken(moment: Any) -> None:
         raise ArithmeticError("broken")
 
-    monkeypatch.setattr(titles_module, "decide_titles", broken)
+    partition.engine.surfaces.one_by_one(lambda surface, reaction: broken)
     visit(partition, 1_000)
     (record,) = rankings(partition)
     assert record["model"]["name"] == "fallback" and len(record["titles"]) == 20
     assert partition.engine.stats.faults["titles"] == 1
-
-
-def surface_moment(partition: SmallPartition) -> Any:
-    from streams.profiles.moments import Moment, MomentKind
-
-    state = partition.engine.state
-    return Moment(
-        MomentKind.SESSION, 0, 0, -1, -1, -1, 0, -1, START_MS + 10**9, 0, 0, 0.0, 0.0, 0.0
-    )._replace(slot=state.profiles.slots["other-0"])
 
 
 def test_a_quality_play_teaches_and_learning_can_be_switched_off() -> None:

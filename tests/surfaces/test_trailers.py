@@ -11,13 +11,12 @@ import pytest
 
 from streams import topics
 from streams.decisions.churn import band_of
-from streams.decisions.trailers import VIEW_REWARD
+from streams.decisions.trailers import VIEW_REWARD, WEEK_MS
 from streams.errors import ConfigurationError
 from streams.pipeline import NO_EVENTS, create_engine
 from streams.profiles.moments import MOMENT, Moment, MomentKind
 from streams.settings import DAY_MS, Settings
 from streams.surfaces import running
-from streams.surfaces.trailer_outcomes import WEEK_MS
 from streams.surfaces.trailers import Trailers
 from tests.profiles.small_partition import PLAIN, Changelog, SmallPartition, restored
 from tests.streams.journeys import START_MS, Journeys, batches, catalog
