@@ -28,8 +28,9 @@ from streams.decisions.artwork import (
 )  # fmt: skip
 from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
 from streams.emit.heads import Heads
+from streams.emit.names import texts
 from streams.emit.records import PLAIN_MODEL, encode_image
-from streams.emit.text import made, texts
+from streams.emit.text import made
 from streams.errors import ConfigurationError
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array

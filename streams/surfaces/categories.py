@@ -28,7 +28,8 @@ from streams.decisions.categories import (
 )
 from streams.decisions.category_counts import count_browsing, count_play
 from streams.emit.heads import Heads
-from streams.emit.text import choices_behind, texts
+from streams.emit.names import texts
+from streams.emit.text import choices_behind
 from streams.events.schema import ProfileSettings
 from streams.experiments.declaration import POLICIES, Experiment
 from streams.experiments.outcomes import COUNTED, OBSERVED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import orjson
 
-from streams.emit.text import Names
+from streams.emit.names import Names
 from streams.profiles.parameters import Array, Floats
 from streams.profiles.taste import MAX_TAGS
 from streams.state.partition_state import PartitionState

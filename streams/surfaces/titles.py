@@ -24,8 +24,9 @@ from streams.decisions.title_candidates import MARKS, age_limit
 from streams.decisions.title_known import KNOWN, N_LEARNED, N_POPULAR, TITLE_TERMS, Known, new_known
 from streams.decisions.title_reactions import show_interest
 from streams.emit.heads import Heads
+from streams.emit.names import Names, texts
 from streams.emit.records import PLAIN_MODEL
-from streams.emit.text import Names, rankings_behind, texts
+from streams.emit.text import rankings_behind
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import MAX_TAGS, TOP_TITLES

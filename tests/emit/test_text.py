@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from streams.dealing.parts import CHOICE, IMAGE, RANKING
 from streams.decisions.categories import BEFORE, BEST, FIXED, WHY
-from streams.emit.text import Names, choices_behind, made, rankings_behind, texts
+from streams.emit.names import Names, texts
+from streams.emit.text import choices_behind, made, rankings_behind
 
 ODD = ["plain", 'a"quote', "back\\slash", "tab\there", "ünïcode", "日本", "emoji 🎬", "", "x" * 300]
 FEATURES, MODELS = texts([b'"popular"', b'"taste"']), texts([b'"titles"', b'"popular"'])

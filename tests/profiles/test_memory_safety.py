@@ -15,19 +15,8 @@ import sys, warnings
 import numpy as np
 warnings.simplefilter("ignore")  # plain Python warns of the overflow that hashing is made of
 
-# Fields of a record are attributes in compiled code; in plain Python those of numpy's record type are.
-import streams.profiles.layout as layout
-for name in ("PROFILE", "TITLE", "PARTITION", "DECISION"):
-    setattr(layout, name, np.dtype((np.record, getattr(layout, name))))
-import streams.profiles.taste as taste
-for name in ("TASTE", "TITLE_TASTE"):
-    setattr(taste, name, np.dtype((np.record, getattr(taste, name))))
-import streams.profiles.moments as moments
-moments.MOMENT = np.dtype((np.record, moments.MOMENT))
-import streams.decisions.title_known as title_known
-title_known.KNOWN = np.dtype((np.record, title_known.KNOWN))
-import streams.decisions.title_candidates as title_candidates
-title_candidates.BENCH = np.dtype((np.record, title_candidates.BENCH))
+from tests.profiles.attributes import as_attributes
+as_attributes()
 
 from models import compiled
 import numba

@@ -14,34 +14,8 @@ import warnings
 import numpy as np
 warnings.simplefilter("ignore")  # plain Python warns of the overflow that hashing is made of
 
-# Fields of a record are attributes in compiled code; in plain Python those of numpy's record type are.
-def as_records(module, *names):
-    for name in names:
-        setattr(module, name, np.dtype((np.record, getattr(module, name))))
-import streams.profiles.layout as layout
-as_records(layout, "PROFILE", "TITLE", "PARTITION", "DECISION")
-import streams.profiles.taste as taste
-as_records(taste, "TASTE", "TITLE_TASTE")
-import streams.profiles.moments as moments
-as_records(moments, "MOMENT")
-import streams.decisions.artwork as artwork
-as_records(artwork, "ART")
-import streams.decisions.artwork_outcomes as outcomes
-as_records(outcomes, "RESOLVED")
-import streams.decisions.artwork_pages as pages
-as_records(pages, "MADE")
-import streams.decisions.trailers as trailers
-as_records(trailers, "OFFERS", "OUTCOME")
-import streams.decisions.credit as credit
-as_records(credit, "CREDIT")
-import streams.decisions.title_known as title_known
-as_records(title_known, "KNOWN")
-import streams.decisions.title_candidates as title_candidates
-as_records(title_candidates, "BENCH")
-import streams.profiles.audience_cells as audience_cells
-as_records(audience_cells, "CELL")
-import streams.dealing.parts as parts
-as_records(parts, "DESK", "RANKING", "IMAGE", "CHOICE", "SIGNAL")
+from tests.profiles.attributes import as_attributes
+as_attributes()
 
 import numba
 assert numba.config.DISABLE_JIT
