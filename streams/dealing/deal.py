@@ -33,7 +33,7 @@ from streams.dealing.parts import (
     TURNS,
     Table,
 )
-from streams.dealing.titles import rank, rank_titles
+from streams.dealing.titles import follow_lists, rank, rank_titles
 
 
 @inlined
@@ -57,22 +57,23 @@ def react(at: int, turn: int, table: Table) -> int:
 
 
 @compiled
-def deal(at: int, turn: int, table: Table) -> int:
+def deal(at: int, turn: int, table: Table, once: bool) -> int:
     """Go on from that turn at that moment, to the end (``DONE``) or to where Python is needed: the desk says where,
-    the answer what for (``ASK``, ``TELL``, ``FULL``)."""
+    the answer what for (``ASK``, ``TELL``, ``FULL``). With ``once`` that one reacts and no other, also if its way is
+    Python's."""
     on = table.desk[0]
     while at < table.moments.shape[0]:
         ways = on.ways[table.moments[at].kind]
         while turn < TURNS:
-            if ways[turn] != NOBODY:
+            if once or ways[turn] != NOBODY:
                 on.at = at
                 on.turn = turn
-                if ways[turn] == PYTHON:
+                if not once and ways[turn] == PYTHON:
                     return ASK
                 if on.n.max() + ROOM > CAPACITY:
                     return FULL
                 said = react(at, turn, table)
-                if said != DONE:
+                if once or said != DONE:
                     return said
             turn += 1
         turn = 0
@@ -82,14 +83,9 @@ def deal(at: int, turn: int, table: Table) -> int:
 
 
 @compiled
-def react_once(at: int, turn: int, table: Table) -> int:
-    """``react``, for Python to call."""
-    return react(at, turn, table)
-
-
-@compiled
 def rank_once(at: int, table: Table) -> None:
     """``titles.rank``, for Python to call."""
+    follow_lists(table, table.moments[at].ts)
     rank(at, table)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from streams.dealing import parts
-from streams.dealing.deal import deal, rank_once, react_once, review_once
+from streams.dealing.deal import deal, rank_once, review_once
 from streams.dealing.parts import COMPILED, NOBODY, PYTHON, Records, Shown, Table
 from streams.emit.heads import Heads
 from streams.emit.outgoing import Outgoing, Stretch
@@ -99,7 +99,7 @@ class Dealing:
     def go(self, at: int, turn: int) -> int:
         """Go on from that turn at that moment; returns why it stopped (``parts.DONE`` ...). May raise what a surface
         raises. Either way ``where`` it did is known."""
-        return int(deal(at, turn, self._table))
+        return int(deal(at, turn, self._table, False))
 
     @property
     def where(self) -> tuple[int, int]:
@@ -120,7 +120,7 @@ class Dealing:
     def react(self, turn: int) -> int:
         """The compiled reaction of the one whose turn it is to the moment at hand."""
         self.make_room()
-        return int(react_once(int(self.desk["at"][0]), turn, self._table))
+        return int(deal(int(self.desk["at"][0]), turn, self._table, True))
 
     def rank(self) -> None:
         """Make the ranking anew at the moment at hand."""

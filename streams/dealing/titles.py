@@ -54,10 +54,9 @@ def signal_play(at: int, table: Table, good: int) -> None:
 
 @inlined
 def rank(at: int, table: Table) -> None:
-    """Make the ranking anew, and answer with it when it changes."""
+    """Make the ranking anew, and answer with it when it changes. The lists have been followed."""
     on, records, moment = table.desk[0], table.records, table.moments[at]
     slot = moment.slot
-    follow_lists(table, moment.ts)
     length = decide_titles(
         records.tastes, slot, records.titles, on.known, table.marks, on.bench, moment.ts, on.titles_margin,
         on.features, on.parts,
@@ -92,30 +91,29 @@ def rank(at: int, table: Table) -> None:
 def rank_titles(at: int, table: Table) -> None:
     """What titles do at a moment."""
     on, records, moment = table.desk[0], table.records, table.moments[at]
-    slot = moment.slot
-    if moment.kind == SESSION:  # some show a new title higher than it earned, so that it is seen at all
+    slot, kind = moment.slot, moment.kind
+    good, ended = kind == QUALITY and moment.title > 0, kind == OVER and moment.title > 0
+    if kind == SESSION or good or ended:
         follow_lists(table, moment.ts)
+    if good or (ended and moment.flag == 0):
+        signal_play(at, table, 1 if good else 0)
+    if kind == SESSION:  # some show a new title higher than it earned, so that it is seen at all
         draw_new_title(records.tastes, slot, records.keys, on.known, on.explore_share, on.titles_seed)
-        rank(at, table)
-    elif moment.kind == SESSION_OVER:  # the new title has had its chance
+    elif kind == SESSION_OVER:  # the new title has had its chance
         if records.tastes[slot].title_explored != 0:
             records.tastes[slot].title_explored = 0
             records.dirty[slot] = 1
-    elif moment.kind == QUALITY and moment.title > 0:
-        # The page can wait until the viewer looks at it again: when the play is over.
-        follow_lists(table, moment.ts)
-        signal_play(at, table, 1)
+    elif good:
         play_well(
             records.tastes, slot, records.titles, records.dirty_title, on.known, table.marks, on.bench,
             moment.title, moment.ts, on.learning == 1,
         )  # fmt: skip
         records.dirty[slot] = 1
-    elif moment.kind == OVER and moment.title > 0:
-        # What was left in the middle is to be continued, what was not is had.
-        if moment.flag == 0:
-            signal_play(at, table, 0)
+    elif ended:  # what was left in the middle is to be continued, what was not is had
         end_play(
             records.tastes, slot, records.titles, records.dirty_title, on.known, moment.title, moment.ts,
             moment.flag == 1, moment.b, moment.c,
         )  # fmt: skip
+    # After a quality play the page can wait until the viewer looks at it again: when the play is over.
+    if kind == SESSION or ended:
         rank(at, table)
