@@ -72,7 +72,11 @@ class Artwork:
                 raise ConfigurationError(
                     f"artwork policy {policy!r} is unknown: choose among {', '.join(POLICIES)}"
                 )
-        self.art: Array = context.dealing.desk["art"][0]
+        desk = context.dealing.desk
+        desk["art_uniform"], desk["art_seed"] = settings.artwork_uniform, settings.seed + DRAWS
+        self._roles: tuple[str, str] | None = None
+        """The policy at work, and the shadow, as the desk has them."""
+        self.art: Array = desk["art"][0]
         self.art["frozen"] = not settings.learning
         self.places = ArtworkPlaces(context.state)
         self.weights = BanditWeights("artwork_weights", self.art, FEATURES, START, PRECISION, context.sharing)
@@ -92,10 +96,11 @@ class Artwork:
         """What images are chosen with: views and plays of all partitions."""
         if self.places.follow_catalog():
             self._ends.clear()
-        settings, desk = self.context.settings, dealing.desk
-        live, other = self.context.policies.roles[self.name]
-        desk["art_live"], desk["art_shadow"] = POLICIES.index(live), POLICIES.index(other) if other else -1
-        desk["art_uniform"], desk["art_seed"] = settings.artwork_uniform, settings.seed + DRAWS
+        roles = self.context.policies.roles[self.name]
+        if roles is not self._roles:
+            self._roles, (live, other) = roles, roles
+            dealing.desk["art_live"] = POLICIES.index(live)
+            dealing.desk["art_shadow"] = POLICIES.index(other) if other else -1
         return self.places.shared
 
     # --- choosing ------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ class Categories:
         self._desk = context.dealing.desk
         self.popular: Array = self._desk["popular"][0]
         """Decayed quality plays by group and tag; with learning off nothing is counted, and only this is used."""
-        self._usual = TASTE if context.settings.learning else POPULAR
+        self._desk["category_margin"] = MARGIN
+        self._desk["category_policy"] = self._usual = TASTE if context.settings.learning else POPULAR
         experiments = load(context.settings.experiments).experiments
         self._shaping = {
             e.digest: e
@@ -78,7 +79,6 @@ class Categories:
         known, desk = self._known, self._desk
         if known.follow_catalog():
             desk["base"], desk["fitting"], desk["categories"] = known.base, known.fitting, len(known.names)
-        desk["category_policy"], desk["category_margin"] = self._usual, MARGIN
 
     def reactions(self) -> Mapping[int, Reaction]:
         """When to look at a profile's categories again."""

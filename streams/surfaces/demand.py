@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from streams.dealing.dealing import Dealing
-from streams.dealing.parts import DEMAND, Cells
+from streams.dealing.parts import DEMAND, NO_MOMENTS, Cells
 from streams.events.rekeyed import tally
 from streams.profiles.audience_cells import profiles_in
 from streams.profiles.moments import Moment, MomentKind
@@ -43,6 +43,9 @@ class Demand:
         self._swept_ts = 0
         self._slots = self._new_slots()
         """1 + slot of the cell of each region and tag that was met since; 0: ask the store."""
+        self._moments = NO_MOMENTS
+        """Those whose sessions' regions are known."""
+        context.dealing.desk["half_life_ms"] = self._half_life_ms
 
     def _new_slots(self) -> Array:
         regions = max(len(self.regions), self.context.settings.demand_regions)
@@ -50,14 +53,19 @@ class Demand:
 
     def lay_out(self, dealing: Dealing) -> Cells:
         """The cells, and the regions of sessions."""
-        dealing.desk["half_life_ms"] = self._half_life_ms
-        moments, events = dealing.moments, self.context.stretch.events if self.context.stretch else ()
+        if dealing.moments is not self._moments:
+            self._moments = dealing.moments
+            self._find_regions(dealing.regions)
+        cells = self.context.state.cells
+        return Cells(cells.records, cells.dirty, self._slots)
+
+    def _find_regions(self, regions: Array) -> None:
+        assert self.context.stretch is not None
+        moments, events = self._moments, self.context.stretch.events
         for at in np.flatnonzero(moments["kind"] == MomentKind.SESSION).tolist():
             event = events[moments["event"][at]]
             named = event.country is not None
-            dealing.regions[at] = 1 + self._region(event.country, event.region) if named else 0
-        cells = self.context.state.cells
-        return Cells(cells.records, cells.dirty, self._slots)
+            regions[at] = 1 + self._region(event.country, event.region) if named else 0
 
     def reactions(self) -> Mapping[int, Reaction]:
         """A cell that is new, and when to tell."""

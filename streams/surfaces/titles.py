@@ -53,7 +53,10 @@ class Titles:
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
-        self._record: Array = context.dealing.desk["known"][0]
+        settings, desk = context.settings, context.dealing.desk
+        desk["explore_share"], desk["titles_margin"] = settings.explore_share, settings.titles_margin
+        desk["titles_seed"] = settings.seed + DRAWS
+        self._record: Array = desk["known"][0]
         self.known: Known = Known(*(self._record[name][0] for name in Known._fields))
         self._marks: Array = NO_MARKS
         self._names = Names()
@@ -71,9 +74,7 @@ class Titles:
 
     def lay_out(self, dealing: Dealing) -> Array:
         """What titles are ranked with: a mark for each."""
-        state, settings, desk = self.context.state, self.context.settings, dealing.desk
-        desk["explore_share"], desk["titles_margin"] = settings.explore_share, settings.titles_margin
-        desk["titles_seed"] = settings.seed + DRAWS
+        state, desk = self.context.state, dealing.desk
         desk["titles"], desk["tags"] = len(state.titles.names), min(len(state.tags), MAX_TAGS)
         if self._catalog_version != state.catalog.version:
             self._catalog_version = state.catalog.version

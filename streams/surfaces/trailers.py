@@ -77,6 +77,7 @@ class Trailers:
             raise ConfigurationError(
                 f"trailers_per_week is {settings.trailers_per_week}: set it to 0 to {TRAILER_OFFERS}"
             )
+        context.dealing.desk["trailer_hazard"] = settings.trailer_hazard
         self.offers: Array = new_offers()
         self.offers["frozen"] = not settings.learning
         self.weights = BanditWeights(
@@ -94,7 +95,6 @@ class Trailers:
 
     def lay_out(self, dealing: Dealing) -> None:
         """Trailers go by the profile's second record alone."""
-        dealing.desk["trailer_hazard"] = self.context.settings.trailer_hazard
 
     # --- offering ------------------------------------------------------------------------------------------
 
