@@ -8,6 +8,7 @@ Where to begin reading, in this order:
 - ``profiles/observe.py``: what each kind of event does to a profile
 - ``profiles/layout.py``: what is kept of a profile, byte by byte
 - ``decisions/pages.py``: how a page is ordered; ``decisions/churn.py``: how churn is scored
+- ``surfaces/surface.py``: what decides beside these; ``dealing/deal.py``: how all of them are told what happened
 - ``state/changelog.py``: how state survives
 - ``partition.py``: position, pacing and saving of one partition
 - ``checkpoint.py``: one transaction; ``recovery.py``: the way back
