@@ -16,6 +16,7 @@ from streams.profiles.moments import MomentKind
 from streams.profiles.parameters import Fields
 
 SESSION, QUALITY = int(MomentKind.SESSION), int(MomentKind.QUALITY)
+SEARCHED, RATED = int(MomentKind.SEARCHED), int(MomentKind.RATED)
 OVER, SHOWN, STARTED = int(MomentKind.OVER), int(MomentKind.SHOWN), int(MomentKind.STARTED)
 
 
@@ -96,6 +97,10 @@ def choose_images(at: int, table: Table) -> int:
             return ASK
         note_device(at, table)
         return review(at, CHOOSE_WITHIN if tastes[slot].art_draws == 0 else CHOOSE_AMONG, table)
+    if moment.kind == SEARCHED or moment.kind == RATED:
+        # The ranking may have changed: its first titles need an image now.
+        note_device(at, table)
+        return review(at, CHOOSE_WITHIN, table)
     if moment.kind == QUALITY or moment.kind == OVER:
         # The ranking may have changed with it: what came up gets its image when the next visit begins, for most of
         # it is gone by then.

@@ -12,14 +12,17 @@ from streams.decisions.title_candidates import TOLD
 from streams.decisions.title_counts import CO_WATCHED
 from streams.decisions.title_known import N_FRESH, N_LEARNED, N_SINCE, open_known
 from streams.decisions.title_lists import make_lists
-from streams.decisions.title_reactions import draw_new_title, end_play, play_well
+from streams.decisions.title_reactions import draw_new_title, end_play, play_well, show_interest
 from streams.decisions.titles import decide_titles
 from streams.profiles.moments import MomentKind
 from streams.profiles.taste import RECENT_TITLES, TOP_TITLES
 
 LISTS_EVERY, LISTS_SHARE = 64, 64
 """The lists of competitors are made anew after so many quality plays, or a quality play for every so many titles."""
+LIKE, LIST = 0.5, 0.5
+"""Interest in a title's tags that a thumb, or the viewer's list, is worth, in quality plays."""
 SESSION, SESSION_OVER = int(MomentKind.SESSION), int(MomentKind.SESSION_OVER)
+RATED, LISTED = int(MomentKind.RATED), int(MomentKind.LISTED)
 QUALITY, OVER = int(MomentKind.QUALITY), int(MomentKind.OVER)
 
 
@@ -93,7 +96,8 @@ def rank_titles(at: int, table: Table) -> None:
     on, records, moment = table.desk[0], table.records, table.moments[at]
     slot, kind = moment.slot, moment.kind
     good, ended = kind == QUALITY and moment.title > 0, kind == OVER and moment.title > 0
-    if kind == SESSION or good or ended:
+    rated, listed = kind == RATED and moment.title > 0, kind == LISTED and moment.title > 0
+    if kind == SESSION or good or ended or rated:
         follow_lists(table, moment.ts)
     if good or (ended and moment.flag == 0):
         signal_play(at, table, 1 if good else 0)
@@ -114,6 +118,11 @@ def rank_titles(at: int, table: Table) -> None:
             records.tastes, slot, records.titles, records.dirty_title, on.known, moment.title, moment.ts,
             moment.flag == 1, moment.b, moment.c,
         )  # fmt: skip
-    # After a quality play the page can wait until the viewer looks at it again: when the play is over.
-    if kind == SESSION or ended:
+    elif rated or listed:  # what is rated is known to the viewer, and both say what is liked
+        interest = moment.a * (LIKE if rated else LIST)
+        show_interest(records.tastes, slot, records.titles, moment.title, interest, moment.ts, rated)
+        records.dirty[slot] = 1
+    # After a quality play the page can wait until the viewer looks at it again: when the play is over. After a change
+    # of the viewer's list it can wait for the next outcome.
+    if kind == SESSION or ended or rated:
         rank(at, table)

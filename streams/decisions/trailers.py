@@ -24,6 +24,7 @@ from models.thompson import (
     rate_log_odds,
 )
 from streams.decisions.churn import band_of
+from streams.decisions.title_counts import has_had
 from streams.profiles.layout import FEATURE_SCALE
 from streams.profiles.outcomes import quantised
 from streams.profiles.parameters import Array, Fields, Floats
@@ -90,6 +91,15 @@ def new_offers() -> Array:
     offers["weight"] = START
     offers["variance"] = [1.0 / precision for precision in PRECISION]
     return offers
+
+
+@compiled
+def had_among(tastes: Array, slot: int, titles: Array) -> Array:
+    """For each of ``titles`` 1 when the profile in ``slot`` has had it."""
+    had = np.zeros(titles.shape[0], np.uint8)
+    for k in range(titles.shape[0]):
+        had[k] = 1 if has_had(tastes[slot], titles[k]) else 0
+    return had
 
 
 @compiled

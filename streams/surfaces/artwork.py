@@ -58,6 +58,8 @@ class Artwork:
     name = "artwork"
     compiled = (
         MomentKind.SESSION,
+        MomentKind.SEARCHED,
+        MomentKind.RATED,
         MomentKind.SHOWN,
         MomentKind.STARTED,
         MomentKind.QUALITY,
@@ -86,8 +88,6 @@ class Artwork:
     def reactions(self) -> Mapping[int, Reaction]:
         return {
             int(MomentKind.SESSION): self.begin_visit,
-            int(MomentKind.SEARCHED): self.change_ranking,
-            int(MomentKind.RATED): self.change_ranking,
             int(MomentKind.SHOWN): self.views.note_view,
             int(MomentKind.SETTINGS): self.change_settings,
         }
@@ -111,11 +111,6 @@ class Artwork:
         self.views.resolve_late(moment)
         first = not self.context.state.tastes.records["art_draws"][moment.slot]
         self._review(moment, CHOOSE_WITHIN if first else CHOOSE_AMONG)
-
-    def change_ranking(self, moment: Moment) -> None:
-        """The ranking may have changed: its first titles need an image now."""
-        self.views.note_device(moment)
-        self._review(moment, CHOOSE_WITHIN)
 
     def _review(self, moment: Moment, among: int) -> None:
         if self.context.dealing.review(among) == TELL:

@@ -15,6 +15,7 @@ import orjson
 
 from streams import topics
 from streams.dealing.dealing import Dealing
+from streams.dealing.parts import CATEGORIES as CATEGORIES_TURN
 from streams.decisions.categories import (
     BEFORE,
     BEST,
@@ -82,12 +83,13 @@ class Categories:
 
     def reactions(self) -> Mapping[int, Reaction]:
         """When to look at a profile's categories again."""
-        return {
-            MomentKind.SESSION: self._on_session,
+        reactions: dict[int, Reaction] = {
             MomentKind.SETTINGS: self._decide,
-            MomentKind.QUALITY: self._on_quality,
             MomentKind.BROWSED: self._on_browsed,
         }
+        if self._shaping:
+            reactions |= {MomentKind.SESSION: self._on_session, MomentKind.QUALITY: self._on_quality}
+        return reactions
 
     def fall_back(self, moment: Moment) -> None:
         """What is popular."""
@@ -124,7 +126,7 @@ class Categories:
         if self._shaping:
             self._decide_by_arms(moment)
         else:
-            self._choose(moment, self._usual, (), CATEGORIES, MARGIN, {})
+            self.context.dealing.react(CATEGORIES_TURN)
 
     def _decide_by_arms(self, moment: Moment) -> None:
         policy, count, margin = self._usual, CATEGORIES, MARGIN

@@ -38,9 +38,8 @@ MODEL, FALLBACK_MODEL = "titles", "fallback"
 MODELS = texts(map(orjson.dumps, (MODEL, PLAIN_MODEL)))
 FEATURES = texts(map(orjson.dumps, (*TITLE_TERMS, "continue")))
 """What a reason can be, as records name it."""
-LIKE, LIST, OPENED = 0.5, 0.5, 0.5
-"""Interest in a title's tags that a thumb, the viewer's list, or an opened search result is worth, in quality
-plays."""
+OPENED = 0.5
+"""Interest in a title's tags that an opened search result is worth, in quality plays."""
 DRAWS = 0x717
 """Added to the seed, so that new titles are drawn apart from rows and images."""
 
@@ -49,7 +48,14 @@ class Titles:
     """The homepage rankings of the profiles of one partition. Implements ``surface.Surface``."""
 
     name = "titles"
-    compiled = (MomentKind.SESSION, MomentKind.SESSION_OVER, MomentKind.QUALITY, MomentKind.OVER)
+    compiled = (
+        MomentKind.SESSION,
+        MomentKind.SESSION_OVER,
+        MomentKind.QUALITY,
+        MomentKind.OVER,
+        MomentKind.RATED,
+        MomentKind.LISTED,
+    )
 
     def __init__(self, context: SurfaceContext) -> None:
         self.context = context
@@ -67,8 +73,6 @@ class Titles:
     def reactions(self) -> Mapping[int, Reaction]:
         return {
             MomentKind.SEARCHED: self.note_search,
-            MomentKind.RATED: self.note_rating,
-            MomentKind.LISTED: self.note_list,
             MomentKind.SETTINGS: self.rank,
         }
 
@@ -91,24 +95,9 @@ class Titles:
         record = self.context.state.tastes.records[moment.slot]
         self._searches.note(record, self.context.event(moment), moment.ts)
         if moment.title > 0:
-            self._show_interest(moment, OPENED)
+            tastes, titles = self.context.state.tastes, self.context.state.title_tastes.records
+            show_interest(tastes.records, moment.slot, titles, moment.title, OPENED, moment.ts, False)
         self.rank(moment)
-
-    def note_rating(self, moment: Moment) -> None:
-        """What is rated is known to the viewer, and says what is liked."""
-        if moment.title > 0:
-            self._show_interest(moment, LIKE * moment.a, known_to_viewer=True)
-            self.rank(moment)
-
-    def note_list(self, moment: Moment) -> None:
-        """The viewer's list says what is liked; the page can wait for the next outcome."""
-        if moment.title > 0:
-            self._show_interest(moment, LIST * moment.a)
-
-    def _show_interest(self, moment: Moment, amount: float, known_to_viewer: bool = False) -> None:
-        tastes, titles = self.context.state.tastes, self.context.state.title_tastes.records
-        show_interest(tastes.records, moment.slot, titles, moment.title, amount, moment.ts, known_to_viewer)
-        tastes.dirty[moment.slot] = 1
 
     def rank(self, moment: Moment) -> None:
         """Make the ranking anew, and answer with it when it changes."""

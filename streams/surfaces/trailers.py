@@ -15,7 +15,6 @@ import numpy as np
 from streams import topics
 from streams.dealing.dealing import Dealing
 from streams.decisions.ordering import chance
-from streams.decisions.title_counts import has_had
 from streams.decisions.trailers import (
     FEATURES,
     OFFERED,
@@ -25,6 +24,7 @@ from streams.decisions.trailers import (
     START,
     WEEK_MS,
     choose_trailer,
+    had_among,
     new_offers,
     rises,
 )  # fmt: skip
@@ -141,25 +141,27 @@ class Trailers:
         limit = int(record["max_age"]) or (KIDS_AGE if record["kids"] else 0)
         passed = {*record["trailer_seen"].tolist(), *record["trailer_id"].tolist()}
 
-        def trailers_of(title: int, rank: float) -> list[Arm]:
-            facts = state.catalog.titles.get(self.context.title(title))
-            if facts is None or (limit and facts.age > limit) or has_had(record, title):
-                return []
-            return [
-                Arm(title, trailer, rank)
-                for trailer in facts.trailers[:TITLE_TRAILERS]
-                if trailer_hash(trailer.id) not in passed
-            ]
+        def arms_of(titles: list[int], ranks: list[float]) -> list[Arm]:
+            arms: list[Arm] = []
+            had = had_among(state.tastes.records, slot, np.array(titles, np.int64)).tolist()
+            for title, rank, known in zip(titles, ranks, had, strict=True):
+                facts = state.catalog.titles.get(self.context.title(title))
+                if facts is None or (limit and facts.age > limit) or known:
+                    continue
+                arms += [
+                    Arm(title, trailer, rank)
+                    for trailer in facts.trailers[:TITLE_TRAILERS]
+                    if trailer_hash(trailer.id) not in passed
+                ]
+            return arms
 
-        arms: list[Arm] = []
-        for at, known in enumerate(record["top_titles"].tolist()):
-            if known:
-                arms += trailers_of(known - 1, 1.0 - at / TOP_TITLES)
+        ranked = [known - 1 for known in record["top_titles"].tolist() if known]
+        ranks = [1.0 - at / TOP_TITLES for at in range(len(ranked))]
+        arms = arms_of(ranked, ranks)
         if arms:
             return arms
-        for title in self._popular():
-            arms += trailers_of(title, 0.0)
-        return arms
+        popular = self._popular()
+        return arms_of(popular, [0.0] * len(popular))
 
     def _popular(self) -> list[int]:
         """Popular titles with trailers, for a profile without a ranking."""
