@@ -30,6 +30,10 @@ class Dealing:
         """One record of ``parts.DESK``; surfaces keep what is theirs there."""
         self.desk["learning"], self.desk["sharing"] = settings.learning, settings.sharing
         self.desk["window_ms"] = settings.outcome_window_ms
+        # Looked at all the time: views, for a field of a record takes numpy longer to find than to read.
+        self._n: Array = self.desk["n"][0]
+        self._at: Array = self.desk["at"]
+        self._turn: Array = self.desk["turn"]
         self.regions: Array = np.zeros(CAPACITY, np.int64)
         """As in ``parts.Shown``."""
         self.moments: Array = parts.NO_MOMENTS
@@ -104,7 +108,7 @@ class Dealing:
     @property
     def where(self) -> tuple[int, int]:
         """The moment, and whose turn it is."""
-        return int(self.desk["at"][0]), int(self.desk["turn"][0])
+        return int(self._at[0]), int(self._turn[0])
 
     def moment(self, at: int) -> Moment:
         """A moment as Python reads it; the same object as long as it is the same moment."""
@@ -120,32 +124,32 @@ class Dealing:
     def react(self, turn: int) -> int:
         """The compiled reaction of the one whose turn it is to the moment at hand."""
         self.make_room()
-        return int(deal(int(self.desk["at"][0]), turn, self._table, True))
+        return int(deal(int(self._at[0]), turn, self._table, True))
 
     def rank(self) -> None:
         """Make the ranking anew at the moment at hand."""
         self.make_room()
-        rank_once(int(self.desk["at"][0]), self._table)
+        rank_once(int(self._at[0]), self._table)
 
     def review(self, among: int) -> int:
         """Choose the images of so many titles that need one, at the moment at hand."""
         self.make_room()
-        return int(review_once(int(self.desk["at"][0]), among, self._table))
+        return int(review_once(int(self._at[0]), among, self._table))
 
     # --- answers -------------------------------------------------------------------------------------------
 
     def make_room(self) -> None:
         """Have room for the answers of one moment."""
-        if self.desk["n"].max() + parts.ROOM > parts.CAPACITY:
+        if max(self._n.tolist()) + parts.ROOM > parts.CAPACITY:
             self.answer()
 
     def answer(self) -> None:
         """Make records of what was decided."""
-        if not self.desk["n"].any():
+        rankings, images, choices, signals = counts = self._n.tolist()
+        if not any(counts):
             return
         assert self._stretch is not None
-        rankings, images, choices, signals = self.desk["n"][0].tolist()
-        self.desk["n"] = 0
+        self._n[:] = 0
         heads = Heads(self.moments, self._stretch, self._outgoing)
         if rankings:
             self._answer("titles", self._answers.rankings[:rankings], heads)
