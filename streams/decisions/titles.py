@@ -89,21 +89,22 @@ def _left(p: Fields, slot: int) -> int:
 def _mix(titles: Array, bench: Bench, start: int, length: int) -> None:
     """Order ``page[start:length]`` so that titles of one tag do not crowd its top: greedily, each title that
     stands already costs the others of its first tag ``SAMENESS``."""
-    page = bench.page
+    page, worth, tags = bench.page, bench.chosen, bench.room
+    for k in range(start, length):
+        worth[k] = bench.scores[page[k]]
+        tags[k] = titles[bench.slots[page[k]]].tags[0]
     for at in range(start, length - 1):
-        best, most = at, -1e300
-        for k in range(at, length):
-            tag = titles[bench.slots[page[k]]].tags[0]
-            worth = bench.scores[page[k]]
-            for before in range(start, at):
-                if tag > 0 and titles[bench.slots[page[before]]].tags[0] == tag:
-                    worth -= SAMENESS
-            if worth > most:
-                best, most = k, worth
-        chosen = page[best]
+        best = at
+        for k in range(at + 1, length):
+            if worth[k] > worth[best]:
+                best = k
+        chosen, tag, most = page[best], tags[best], worth[best]
         for k in range(best, at, -1):
-            page[k] = page[k - 1]
-        page[at] = chosen
+            page[k], tags[k], worth[k] = page[k - 1], tags[k - 1], worth[k - 1]
+        page[at], tags[at], worth[at] = chosen, tag, most
+        for k in range(at + 1, length):
+            if tag > 0 and tags[k] == tag:
+                worth[k] -= SAMENESS
 
 
 @compiled
@@ -153,21 +154,22 @@ def explain_titles(
 ) -> None:
     """For the first titles of the page (as many as ``features`` has places) the term that sets each apart most
     from the mean of the page, and by how much; ``TERMS``: it is to be continued, -1: nothing sets it apart."""
-    for k in range(features.shape[0]):
-        features[k] = -1
+    told = features.shape[0]
+    for k in range(told):
+        features[k] = TERMS if k < leading else -1
         parts[k] = 0.0
-        if k < leading:
-            features[k] = TERMS
-        if k < leading or k >= length:
-            continue
-        for t in range(TERMS):
-            mean = 0.0
-            for j in range(length):
-                mean += bench.terms[t, bench.page[j]] / length
+    if leading >= told:
+        return
+    for t in range(TERMS):
+        mean = 0.0
+        for j in range(length):
+            mean += bench.terms[t, bench.page[j]] / length
+        for k in range(leading, min(told, length)):
             part = known.weights[t] * (bench.terms[t, bench.page[k]] - mean)
             if abs(part) > abs(parts[k]):
                 features[k] = t
                 parts[k] = part
+    for k in range(told):
         parts[k] = rounded(parts[k])
 
 
@@ -250,14 +252,17 @@ def learn_title(
         return False
     n = invite(p, titles, known, bench, limit, 1)
     score_titles(p, titles, known, bench, n, ts)
-    length = _take_best(bench, 1, n, 0, RIVALS)
-    if length == 0 or bench.scores[0] < bench.scores[bench.page[length - 1]]:
+    better = 0
+    for c in range(1, n):
+        better += bench.scores[c] > bench.scores[0]
+    if better >= min(RIVALS, n - 1):
         return False
-    for k in range(length):
-        bench.choice[k + 1] = bench.terms[:, bench.page[k]]
-        bench.chosen[k + 1] = bench.scores[bench.page[k]]
-    bench.choice[0] = bench.terms[:, 0]
-    bench.chosen[0] = bench.scores[0]
+    length = _take_best(bench, 1, n, 0, RIVALS)
+    for k in range(length + 1):
+        place = 0 if k == 0 else bench.page[k - 1]
+        bench.chosen[k] = bench.scores[place]
+        for t in range(TERMS):
+            bench.choice[k, t] = bench.terms[t, place]
     learn_choice(known.weights, known.gradients, bench.choice, bench.chosen, length + 1, bench.chances)
     for t in range(TERMS):
         start = START_WEIGHTS[t]
