@@ -50,7 +50,7 @@ class Dealing:
         self._moment: tuple[int, Moment] | None = None
 
     def place(self, surfaces: Mapping[str, Any], count_fault: Callable[[Any, Exception], None]) -> None:
-        """These surfaces are on; ``count_fault`` hears of one that cannot make records of its answers."""
+        """These surfaces are on; ``count_fault`` hears of one that raises when it lays out, or makes records."""
         self._surfaces = {name: surface for name, surface in surfaces.items() if hasattr(surface, "lay_out")}
         self._count_fault = count_fault
 
@@ -77,8 +77,8 @@ class Dealing:
             self._set()
 
     def _lay_out(self, name: str) -> bool:
-        """True when the table is to be set anew."""
-        laid = self._surfaces[name].lay_out(self)
+        """True when the table is to be set anew. A surface that cannot lay anything out goes on with what it has."""
+        laid = self._call(name, "lay_out", self)
         if laid is not None:
             self._laid[name] = laid
         return laid is not None
@@ -103,6 +103,10 @@ class Dealing:
     def go(self, at: int, turn: int) -> int:
         """Go on from that turn at that moment; returns why it stopped (``parts.DONE`` ...). May raise what a surface
         raises. Either way ``where`` it did is known."""
+        self._at[0], self._turn[0] = (
+            at,
+            turn,
+        )  # what raises before it has begun is not taken for an earlier fault
         return int(deal(at, turn, self._table, False))
 
     @property
@@ -152,24 +156,26 @@ class Dealing:
         self._n[:] = 0
         heads = Heads(self.moments, self._stretch, self._outgoing)
         if rankings:
-            self._answer("titles", self._answers.rankings[:rankings], heads)
+            self._call("titles", "answer", self._answers.rankings[:rankings], heads)
         if signals:
-            self._surfaces["titles"].signal(self._answers.signals[:signals], self.moments)
+            self._call("titles", "signal", self._answers.signals[:signals], self.moments)
         if images:
-            self._answer("artwork", self._answers.images[:images], heads)
+            self._call("artwork", "answer", self._answers.images[:images], heads)
         if choices:
-            self._answer("categories", self._answers.choices[:choices], heads)
+            self._call("categories", "answer", self._answers.choices[:choices], heads)
 
     def end(self) -> None:
         """All is dealt out: make records of what was decided, and count what was owed."""
         self.answer()
         if "credit" in self._surfaces:
-            self._surfaces["credit"].settle()
+            self._call("credit", "settle")
         self._stretch = self._table = None
 
-    def _answer(self, name: str, answers: Array, heads: Heads) -> None:
+    def _call(self, name: str, what: str, *given: Any) -> Any:
+        """A method of a surface; ``None`` when it raises: it stops no other."""
         surface = self._surfaces[name]
         try:
-            surface.answer(answers, heads)
-        except Exception as fault:  # noqa: BLE001 - a surface that cannot say what it decided stops no other
+            return getattr(surface, what)(*given)
+        except Exception as fault:  # noqa: BLE001 - as for its reactions
             self._count_fault(surface, fault)
+            return None

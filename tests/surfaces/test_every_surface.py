@@ -213,6 +213,25 @@ def test_a_fault_in_compiled_code_stops_no_other(config: Settings) -> None:
     assert {topic: told[topic].values for topic in others} == {topic: whole[topic].values for topic in others}
 
 
+@pytest.mark.parametrize("method", ["lay_out", "answer"])
+def test_a_fault_beside_the_reactions_stops_no_other(
+    config: Settings, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    records = Journeys(25).records(600)
+    engine, whole = create_engine(0, config, catalog(config)), written(run(config, records, 60))
+
+    def raises(*given: object) -> None:
+        raise KeyError("an image")
+
+    monkeypatch.setattr(engine.surfaces.surfaces["artwork"], method, raises)
+    for batch in batches(records, 60):
+        engine.apply(batch, LATER_MS)
+    assert set(engine.stats.faults) == {"artwork"}
+    told = written(engine)
+    others = whole.keys() - {topics.ARTWORK_CHOICES, config.state_topic}
+    assert {topic: told[topic].values for topic in others} == {topic: whole[topic].values for topic in others}
+
+
 def test_one_by_one_is_as_all_at_once(config: Settings) -> None:
     records = Journeys(29).records(700)
     engine = create_engine(0, config, catalog(config))
