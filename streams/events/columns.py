@@ -41,10 +41,6 @@ def _played(kind: int) -> Callable[[Any], Numbers]:
     )
 
 
-def _subscription(kind: int) -> Callable[[Any], Numbers]:
-    return lambda e: (kind, None, None, 0, 0, 0.0, float(e.period_days or 0.0), 0)
-
-
 def _skip(e: schema.PlaybackSkip) -> Numbers:
     playback = 0 if e.playback_id is None else xxh3_64_intdigest(e.playback_id.encode())
     position = NO_NUMBER if e.position_s is None else e.position_s
@@ -124,12 +120,12 @@ _NUMBERS: dict[type, Callable[[Any], Numbers]] = {
     schema.TrailerView: lambda e: (kinds.TRAILER_VIEW, e.title_id, None, 0, 0, e.watched_s, 0.0, 0),
     schema.ProfileSettings: _settings,
     schema.ProfileDeleted: _plain(kinds.PROFILE_DELETED),
-    schema.SubscriptionStarted: _subscription(kinds.SUBSCRIPTION_STARTED),
-    schema.SubscriptionRenewed: _subscription(kinds.SUBSCRIPTION_RENEWED),
-    schema.SubscriptionPaymentFailed: _subscription(kinds.PAYMENT_FAILED),
-    schema.SubscriptionPlanChanged: _subscription(kinds.SUBSCRIPTION_PLAN_CHANGED),
-    schema.SubscriptionPaused: _subscription(kinds.SUBSCRIPTION_PAUSED),
-    schema.SubscriptionCancelled: _subscription(kinds.SUBSCRIPTION_CANCELLED),
+    schema.SubscriptionStarted: _plain(kinds.SUBSCRIPTION_STARTED),
+    schema.SubscriptionRenewed: _plain(kinds.SUBSCRIPTION_RENEWED),
+    schema.SubscriptionPaymentFailed: _plain(kinds.PAYMENT_FAILED),
+    schema.SubscriptionPlanChanged: _plain(kinds.SUBSCRIPTION_PLAN_CHANGED),
+    schema.SubscriptionPaused: _plain(kinds.SUBSCRIPTION_PAUSED),
+    schema.SubscriptionCancelled: _plain(kinds.SUBSCRIPTION_CANCELLED),
 }
 
 

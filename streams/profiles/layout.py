@@ -17,7 +17,7 @@ import numpy as np
 from models.hazard import FEATURES as CHURN_FEATURES
 from models.quality import FEATURES as QUALITY_FEATURES
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 
 MAX_ROWS = 32
 """Rows a home page may choose from. 2 float32, 3 uint16 and 3 int8 per row and profile: 544 bytes of a profile."""
@@ -103,37 +103,32 @@ class Subscription(IntEnum):
 
 PROFILE = np.dtype(
     [
-        # who and where in the log
-        ("born", "u1"),
+        # In an order in which nothing is lost to alignment. Who, and where in the log:
         ("key_hash", "u8"),
         ("offsets", "i8", (2,)),  # the last record applied, of viewing-events and subscription-events
         ("events", "u4"),
+        ("sessions", "u4"),
         ("recent", "u8", (DEDUP_EVENTS,)),
         # time
         ("first_ts", "i8"),
         ("last_ts", "i8"),  # the counters are as of this time
         ("active_ts", "i8"),  # last viewing event: a renewal is no sign of life
         # session
-        ("session_start", "i8"),
-        ("sessions", "u4"),
         ("session_events", "u4"),
-        ("session_watched_s", "f4"),
+        ("born", "u1"),
         ("in_session", "u1"),
         ("device_type", "u1"),  # not "device": numpy's scalars have that already
-        ("place", "u4"),
         ("open_search", "u1"),
-        # the profile's own settings
+        ("place", "u4"),
+        # the profile's own settings, and its subscription
         ("plain", "u1"),  # 1: its page uses nothing personal
         ("kids", "u1"),
         ("max_age", "u1"),  # 0: no limit
+        ("subscription", "u1"),
         # behaviour
         ("counters", "f4", (len(HALF_LIVES_DAYS), len(Counter))),
         ("watched_s", "f8"),  # all time, for the oracle and for people
-        # subscription
-        ("subscription", "u1"),
         ("subscription_ts", "i8"),
-        ("plan_changed_ts", "i8"),
-        ("renewal_ts", "i8"),
         # playbacks under way
         ("play_id", "u8", (PLAYBACKS,)),
         ("play_ts", "i8", (PLAYBACKS,)),

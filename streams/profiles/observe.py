@@ -124,7 +124,7 @@ def observe(
     advance(p, ts, weights)
     observe_device(p, columns.device[i], columns.place[i], weights)
     if not viewing:
-        observe_subscription(p, kind, ts, columns.b[i], weights)
+        observe_subscription(p, kind, ts, weights)
         if kind == SUBSCRIPTION_CANCELLED:
             observe_life(p, ts, True, parameters)
         note(noted, ON_SUBSCRIPTION, i, slot, ts, topic, offset, -1, -1, 0.0).flag = p.subscription

@@ -128,7 +128,6 @@ def observe_playback(
     if fresh > 0:
         count(p, WATCHED_HOURS, fresh / 3600.0, weights)
         p.watched_s += fresh
-        p.session_watched_s += fresh
         if reaches_quality(p, k, parameters):
             count(p, QUALITY_PLAYS, 1.0, weights)
             needs |= DECIDE_ROWS | DECIDE_CHURN

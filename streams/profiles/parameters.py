@@ -42,8 +42,8 @@ class Columns(NamedTuple):
 
     ``kind`` is an ``EventKind``; ``slot`` the profile's; ``title`` and ``row`` indexes or -1; ``a`` and
     ``b`` what the kind needs: positions and lengths in seconds (start: position, length; seek: from, to;
-    heartbeats: position), search: number of results, browse: dwell seconds, rating: value, renewal:
-    period in days. ``items_from``/``items_to`` point into ``items``, the titles of an impression.
+    heartbeats: position), search: number of results, browse: dwell seconds, rating: value.
+    ``items_from``/``items_to`` point into ``items``, the titles of an impression.
     """
 
     kind: Array

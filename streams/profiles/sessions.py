@@ -9,11 +9,10 @@ from streams.events.kinds import (
     SESSION_START,
     SUBSCRIPTION_CANCELLED,
     SUBSCRIPTION_PAUSED,
-    SUBSCRIPTION_PLAN_CHANGED,
     SUBSCRIPTION_RENEWED,
     SUBSCRIPTION_STARTED,
 )
-from streams.profiles.clock import DAY, count
+from streams.profiles.clock import count
 from streams.profiles.layout import Counter, Subscription
 from streams.profiles.parameters import Array, Fields, Parameters
 
@@ -53,9 +52,7 @@ def observe_session(
     if begins:
         close_search(p, weights)
         p.in_session = 1
-        p.session_start = ts
         p.session_events = 0
-        p.session_watched_s = 0.0
         p.sessions += 1
         count(p, SESSIONS, 1.0, weights)
     p.session_events += 1
@@ -88,22 +85,16 @@ def observe_device(p: Fields, device: int, place: int, weights: Array) -> None:
 
 
 @compiled
-def observe_subscription(p: Fields, kind: int, ts: int, period_days: float, weights: Array) -> None:
-    """Keep the state of the subscription. ``period_days`` is 0 when it was not said."""
+def observe_subscription(p: Fields, kind: int, ts: int, weights: Array) -> None:
+    """Keep the state of the subscription; another plan changes nothing of it."""
     if kind == PAYMENT_FAILED:
         count(p, PAYMENT_FAILURES, 1.0, weights)
     if ts < p.subscription_ts:
         return  # a late one: what came after it is known already
     if kind in (SUBSCRIPTION_STARTED, SUBSCRIPTION_RENEWED):
         p.subscription = ACTIVE
-        if period_days > 0:
-            p.renewal_ts = ts + int(period_days * DAY)
     elif kind == PAYMENT_FAILED:
         p.subscription = FAILED
-    elif kind == SUBSCRIPTION_PLAN_CHANGED:
-        p.plan_changed_ts = ts
-        if period_days > 0:
-            p.renewal_ts = ts + int(period_days * DAY)
     elif kind == SUBSCRIPTION_PAUSED:
         p.subscription = PAUSED
     elif kind == SUBSCRIPTION_CANCELLED:

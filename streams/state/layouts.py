@@ -21,7 +21,7 @@ from streams.profiles.audience_cells import CELL
 from streams.profiles.layout import LAYOUT_VERSION, PARTITION, PROFILE, TITLE
 from streams.profiles.parameters import Array
 from streams.profiles.taste import TASTE, TITLE_TASTE
-from streams.state import layout_2
+from streams.state import layout_2, layout_3
 
 Layout = Mapping[str, "np.dtype[np.void]"]
 """The dtype of each kind of record."""
@@ -52,7 +52,7 @@ def _from_data(data: ModuleType) -> Layout:
     return layout
 
 
-READABLE: dict[int, Layout] = {2: _from_data(layout_2), LAYOUT_VERSION: TODAY}
+READABLE: dict[int, Layout] = {2: _from_data(layout_2), 3: _from_data(layout_3), LAYOUT_VERSION: TODAY}
 """Every layout that can be read, by version. One stays here for as long as a changelog may hold its records."""
 
 

@@ -1,7 +1,7 @@
-"""A worker of this release takes over from one of the release before: its records (layout 2) are read, nothing is
+"""A worker of this release takes over from an earlier one: its records (layouts 2 and 3) are read, nothing is
 lost or counted twice, and this release's records are told to it as what they are.
 
-``layout_2.xz`` was written by that release's own code (``make_layout_2.py``), not by an imitation of it.
+``layout_N.xz`` was written by that release's own code (``make_layout.py``), not by an imitation of it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LAYOUT_AT = 7
 """The header's most significant byte."""
 
 
-@pytest.fixture(scope="module")
-def before() -> dict[str, Any]:
-    """What the release before left."""
-    packed = (Path(__file__).parent / "layout_2.xz").read_bytes()
-    return dict(msgspec.msgpack.decode(lzma.decompress(packed)))
+@pytest.fixture(scope="module", params=[2, 3])
+def before(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the last release with that layout left."""
+    packed = (Path(__file__).parent / f"layout_{request.param}.xz").read_bytes()
+    return {"layout": request.param, **msgspec.msgpack.decode(lzma.decompress(packed))}
 
 
 def engine_of(before: dict[str, Any], settings: Settings = SETTINGS) -> PartitionEngine:
@@ -61,12 +61,14 @@ def go_on(engine: PartitionEngine, before: dict[str, Any]) -> None:
 def test_the_fixture_is_of_the_layout_before(before: dict[str, Any]) -> None:
     kinds = {key[:1]: value for key, value in before["changelog"] if value is not None}
     assert kinds.keys() >= {b"p", b"s", b"t", b"u", b"n", b"m", b"o"}
-    assert all(kinds[kind][LAYOUT_AT] == 2 for kind in (b"p", b"s", b"t", b"n"))
-    assert pickle.loads(kinds[b"m"])[0] == 2 < LAYOUT_VERSION
+    assert all(kinds[kind][LAYOUT_AT] == before["layout"] for kind in (b"p", b"s", b"t", b"n"))
+    assert pickle.loads(kinds[b"m"])[0] == before["layout"] < LAYOUT_VERSION
     assert len(before["events"]) > 1_000
 
 
+@pytest.mark.parametrize("before", [2], indirect=True)
 def test_what_is_new_begins_where_it_always_begins(before: dict[str, Any]) -> None:
+    """Layout 3 brought what rows learn from pages of our own."""
     engine = restored(before)
     table, profiles = engine.state.table[0], engine.state.profiles
     assert table["seen_weight"].tolist() == list(START)
@@ -115,7 +117,9 @@ def test_from_then_on_it_writes_todays_layout(before: dict[str, Any]) -> None:
     untouched = mixed.keys() - set(state.keys)
     assert untouched
     mixed.update(zip(state.keys, state.values, strict=True))
-    assert {value[LAYOUT_AT] for key, value in mixed.items() if key[:1] in b"pst" and value} == {2, 3}
+    assert {value[LAYOUT_AT] for key, value in mixed.items() if key[:1] in b"pst" and value} == {
+        before["layout"], LAYOUT_VERSION
+    }  # fmt: skip
     successor = engine_of(before)
     successor.restore(list(mixed), list(mixed.values()))
     successor.restored()

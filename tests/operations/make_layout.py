@@ -1,9 +1,9 @@
-"""Makes ``layout_2.xz``: a changelog as the release before wrote it (state layout 2), and what happened next.
+"""Makes ``layout_N.xz``: a changelog as the last release with state layout N wrote it, and what happened next.
 
-Run with that release's code first on the path; it needs nothing of this one::
+Run with that release's code first on the path (layout 2: 0097d29, layout 3: b6c26e4); it needs nothing of this one::
 
-    git worktree add /tmp/before 0097d29
-    PYTHONPATH=/tmp/before python tests/operations/make_layout_2.py tests/operations/layout_2.xz
+    git worktree add /tmp/before b6c26e4
+    PYTHONPATH=/tmp/before python tests/operations/make_layout.py 3 tests/operations/layout_3.xz
 
 The file is LZMA over MessagePack: ``catalog`` (topic, key, value), ``changelog`` (key, value) after the first half of
 the events, ``events`` of the second half (topic, offset, timestamp, key, value), and ``after``: by profile, what the
@@ -31,9 +31,9 @@ START_MS = 1_760_000_000_000
 VIEWERS, EVENTS = 24, 3_000
 
 
-def main(path: Path) -> None:
+def main(layout: int, path: Path) -> None:
     """Play an audience through the old engine and write what it left."""
-    assert LAYOUT_VERSION == 2, "run this with the code of the release before"
+    assert layout == LAYOUT_VERSION, "run this with the code of the release that wrote this layout"
     settings = load({}, partitions=1)
     simulated = simulated_catalog(seed=0, titles=60, now_ms=START_MS)
     catalog, catalogs = Catalog(settings), []
@@ -91,4 +91,4 @@ def apply(engine: pipeline.PartitionEngine, entry: tuple[Any, ...]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))
