@@ -52,10 +52,9 @@ NODES = (-0.8611363115940526, -0.33998104358485626, 0.33998104358485626, 0.86113
 NODE_WEIGHTS = (0.34785484513745385, 0.6521451548625461, 0.6521451548625461, 0.34785484513745385)
 """Gauss-Legendre on [-1, 1]."""
 TAIL = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
-TAIL_SCALE = 0.3275911
+TAIL_SLOPE = 0.3275911 / math.sqrt(2.0)
 """The normal tail from the density that is needed anyway, within 1.5e-7 (Abramowitz and Stegun 7.1.26)."""
 ROOT_2 = math.sqrt(2.0)
-ROOT_2PI = math.sqrt(2.0 * math.pi)
 
 
 @compiled
@@ -185,10 +184,15 @@ def best_chances(scores: Floats, spreads: Floats, n: int, chances: Floats) -> No
         for k in range(PANELS + 1):
             at = scores[a] + spread * REACH * (2.0 * k / PANELS - 1.0)
             if at >= lowest:
-                breaks[count] = at
+                place = count  # sorted as they come: there are few
+                while place > 0 and breaks[place - 1] > at:
+                    breaks[place] = breaks[place - 1]
+                    place -= 1
+                breaks[place] = at
                 count += 1
-    breaks = np.sort(breaks[:count])
-    below, density = np.empty(n), np.empty(n)
+    below, bells, steepness = np.empty(n), np.empty(n), np.empty(n)
+    for a in range(n):
+        steepness[a] = 1.0 / max(spreads[a], SMALLEST_SPREAD)
     for k in range(count - 1):
         half = 0.5 * (breaks[k + 1] - breaks[k])
         middle = 0.5 * (breaks[k + 1] + breaks[k])
@@ -198,20 +202,20 @@ def best_chances(scores: Floats, spreads: Floats, n: int, chances: Floats) -> No
             t = middle + half * NODES[node]
             product = half * NODE_WEIGHTS[node]
             for a in range(n):
-                spread = max(spreads[a], SMALLEST_SPREAD)
-                z = (t - scores[a]) / spread
+                z = (t - scores[a]) * steepness[a]
                 bell = math.exp(-0.5 * z * z)
-                u = 1.0 / (1.0 + TAIL_SCALE * abs(z) / ROOT_2)
+                u = 1.0 / (1.0 + TAIL_SLOPE * abs(z))
                 tail = u * (TAIL[0] + u * (TAIL[1] + u * (TAIL[2] + u * (TAIL[3] + u * TAIL[4]))))
                 below[a] = 1.0 - 0.5 * tail * bell if z > 0.0 else 0.5 * tail * bell
-                density[a] = bell / (spread * ROOT_2PI)
+                bells[a] = bell
                 product *= below[a]
             if product < 1e-300:
                 continue
             for a in range(n):
-                chances[a] += density[a] * product / below[a]
+                chances[a] += bells[a] * product / below[a]
     total = 0.0
     for a in range(n):
+        chances[a] *= steepness[a]  # the densities' common factor falls out
         total += chances[a]
     for a in range(n):
         chances[a] /= total
