@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from models.compiled import inlined
 from streams.dealing.parts import ASK, DONE, N_IMAGES, TELL, Table
-from streams.decisions.artwork import PLAIN
 from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN
 from streams.decisions.artwork_outcomes import note_outcome, note_start, shows_choice, waits_too_long
 from streams.decisions.artwork_pages import choose_due
@@ -61,6 +60,7 @@ def review(at: int, among: int, table: Table) -> int:
             answer.at = at
             answer.title = choice.gone - 1
             answer.withdrawn = 1
+            answer.plain = p.plain
             on.n[N_IMAGES] += 1
         changes += image_of(records.titles[choice.title], choice.place) != choice.before
     version = int(p.art_version) - changes
@@ -73,7 +73,7 @@ def review(at: int, among: int, table: Table) -> int:
         answer.at = at
         answer.title = choice.title
         answer.withdrawn = 0
-        answer.plain = 1 if choice.whom == PLAIN else 0
+        answer.plain = p.plain
         answer.explores = choice.explores
         answer.place = choice.place
         answer.before = choice.before

@@ -119,7 +119,10 @@ IMAGE = np.dtype(
     [
         ("at", "i4"),
         ("title", "i4"),
-        ("withdrawn", "u1"),  # 1: no image is chosen for the title any more, and no other field counts
+        (
+            "withdrawn",
+            "u1",
+        ),  # 1: no image is chosen for the title any more; what follows plain does not count
         ("plain", "u1"),
         ("explores", "u1"),
         ("place", "i1"),

@@ -103,7 +103,7 @@ class Subscription(IntEnum):
 
 PROFILE = np.dtype(
     [
-        # In an order in which nothing is lost to alignment. Who, and where in the log:
+        # In an order in which little is lost to alignment. Who, and where in the log:
         ("key_hash", "u8"),
         ("offsets", "i8", (2,)),  # the last record applied, of viewing-events and subscription-events
         ("events", "u4"),

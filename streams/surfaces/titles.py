@@ -36,8 +36,9 @@ from streams.surfaces.title_stats import signal_play, take_over
 
 MODEL, FALLBACK_MODEL = "titles", "fallback"
 MODELS = texts(map(orjson.dumps, (MODEL, PLAIN_MODEL)))
-FEATURES = texts(map(orjson.dumps, (*TITLE_TERMS, "continue")))
+REASON_NAMES = (*TITLE_TERMS, "continue")
 """What a reason can be, as records name it."""
+FEATURES = texts(map(orjson.dumps, REASON_NAMES))
 OPENED = 0.5
 """Interest in a title's tags that an opened search result is worth, in quality plays."""
 DRAWS = 0x717

@@ -14,6 +14,7 @@ from streams.admin import create_topics
 from streams.brokers.embedded import EmbeddedBroker
 from streams.errors import ConfigurationError
 from streams.operations import backup, restoring, standing
+from streams.profiles.layout import LAYOUT_VERSION
 from streams.settings import Settings, load
 from tests.operations import offline_worker
 from tests.operations.offline_worker import in_loop
@@ -161,7 +162,7 @@ def test_damage_is_found_before_anything_is_written(
 
 def test_a_newer_layout_is_refused(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = made
-    text = (folder / backup.MANIFEST).read_text().replace('"layout": 3', '"layout": 9')
+    text = (folder / backup.MANIFEST).read_text().replace(f'"layout": {LAYOUT_VERSION}', '"layout": 99')
     (tmp_path / backup.MANIFEST).write_text(text)
     with pytest.raises(ConfigurationError, match="newer release"):
         restoring.check(tmp_path, load({}, partitions=2))

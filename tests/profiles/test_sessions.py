@@ -67,6 +67,13 @@ def test_an_event_older_than_the_end_of_its_session_begins_none() -> None:
     assert sessions(small) == 1
 
 
+def test_watched_time_adds_up_over_sessions() -> None:
+    small = SmallPartition()
+    small.play(0, 60)
+    small.play(2 * GAP_S, 20, "again")
+    assert sessions(small) == 2 and small.profile()["watched_s"] == 80
+
+
 # --- searches, devices, places
 
 

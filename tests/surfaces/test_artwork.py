@@ -17,6 +17,7 @@ from streams.errors import ConfigurationError
 from streams.events.outputs import ArtworkChoice
 from streams.events.rekeyed import TITLE_SIGNAL, TitleStats
 from streams.pipeline import create_engine
+from streams.profiles.taste import ART_CHOICES
 from streams.settings import DAY_MS, Settings
 from streams.surfaces import running
 from streams.surfaces.artwork import Artwork
@@ -266,6 +267,17 @@ def test_keys_do_not_collide() -> None:
         assert profile_of(topics.ARTWORK_CHOICES, choice_key(profile, "t")) == profile
         assert profile_of(topics.ROW_ORDER, profile) == profile
     assert profile_of(topics.EXPERIMENT_RESULTS, "e") is None
+
+
+def test_a_withdrawn_choice_says_nothing_of_other_pages() -> None:
+    """Answers are written where earlier ones stood: what those said of their page must not be taken for this one's."""
+    partition = small(titles=ART_CHOICES + 4)
+    partition.engine.surfaces.dealing._answers.images["plain"] = 1
+    for n in range(ART_CHOICES + 4):
+        rank(partition, n * 90_000, f"t{n}")
+    written = partition.drain()[topics.ARTWORK_CHOICES]
+    assert None in written.values
+    assert all(orjson.loads(value).get("profiled", True) for value in written.values if value is not None)
 
 
 def test_a_fault_falls_back_to_the_first_image() -> None:

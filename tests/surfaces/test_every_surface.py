@@ -12,6 +12,7 @@ import pytest
 
 from streams import topics
 from streams.decisions.artwork import USUAL_PLAYS, USUAL_RATE
+from streams.emit.records import PLAIN_MODEL
 from streams.engine import TopicWrites
 from streams.events import schema
 from streams.pipeline import PartitionEngine, create_engine
@@ -115,6 +116,8 @@ def test_every_decision_is_as_the_contract_says(config: Settings) -> None:
             versions[place] = record.version
             assert 0 < record.propensity <= 1
             assert record.cause.offset >= 0 and record.cause.topic in topics.INPUTS
+            if topic == topics.ARTWORK_CHOICES:  # the model says whether the page was a plain one
+                assert (record.profiled is False) == (record.model.name == PLAIN_MODEL), record
     assert len(versions) > 10
 
 
