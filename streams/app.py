@@ -23,7 +23,7 @@ from typing import Any
 import faust
 from aiokafka.errors import KafkaError
 
-from streams import guarantee, logs, topics
+from streams import guarantee, logs, memory, topics
 from streams.agents import Assignment, EngineFactory
 from streams.checkpoint import AtLeastOnceCheckpoint, Checkpoint, TransactionalCheckpoint
 from streams.compacted import CompactedTopics, Put
@@ -258,6 +258,7 @@ def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | No
     flywheel = (build or _real_app)(settings)
     gc.freeze()  # what stays for ever need not be looked at again
     gc.set_threshold(COLLECT_AFTER)
+    memory.keep_freed()
     worker = faust.Worker(flywheel, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     code = 0

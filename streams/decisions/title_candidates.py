@@ -187,9 +187,13 @@ def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: 
     for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
         near = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1].near
         for j in range(NEIGHBOURS):
+            if near[j] == 0:
+                break  # the free places are behind
             n = admit(p, titles, limit, n, near[j] - 1, bench, False)
     for back in range(in_ring(p.title_played_n, LED_ON)):
         following = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1].next
         for j in range(FOLLOWERS):
+            if following[j] == 0:
+                break
             n = admit(p, titles, limit, n, following[j] - 1, bench, False)
     return n

@@ -99,7 +99,9 @@ def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
         company += weight * other.near_all
         for j in range(NEIGHBOURS):
             slot = other.near[j] - 1
-            if slot >= 0 and bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
+            if slot < 0:
+                break  # the free places are behind
+            if bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
                 bench.together[bench.place[slot]] += weight * other.near_n[j]
         weight *= CO_DECAY
     weight = 1.0
@@ -108,7 +110,9 @@ def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
         succession += weight * other.next_all
         for j in range(FOLLOWERS):
             slot = other.next[j] - 1
-            if slot >= 0 and bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
+            if slot < 0:
+                break
+            if bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
                 bench.after[bench.place[slot]] += weight * other.next_n[j]
         weight *= PLAY_DECAY
     return company, succession
@@ -160,7 +164,8 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
     for k in range(p.title_vector.shape[0]):
         known_taste = known_taste or (personal and p.title_vector[k] != 0.0)
     _fade(titles, bench, n, ts)
-    logs, terms = bench.logs, bench.terms
+    logs, terms, known_tags = bench.logs, bench.terms, known.n[N_TAGS]
+    today = float(ts) / DAY
     for c in range(n):
         slot = bench.slots[c]
         title = titles[slot]
@@ -170,11 +175,12 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
         hour *= hour
         rate, taste, tags = 0.0, 0.0, 0
         for k in range(TITLE_TAGS):
-            if title.tags[k] <= 0:
+            tag = title.tags[k]
+            if tag <= 0:
                 break  # a title's tags stand together
-            if title.tags[k] <= known.n[N_TAGS]:
-                rate += bench.tag_rate[title.tags[k] - 1]
-                taste += bench.tags[title.tags[k] - 1]
+            if tag <= known_tags:
+                rate += bench.tag_rate[tag - 1]
+                taste += bench.tags[tag - 1]
                 tags += 1
         prior = COUNT_PRIOR * min(2.0, rate / tags) if tags > 0 else COUNT_PRIOR
         slow, plays = month * title.slow, month * title.plays
@@ -185,16 +191,21 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
         logs[LATELY_SHARE, c] = RECENT_SHARE * lately + (1.0 - RECENT_SHARE) * share
         logs[WORTH, c] = (slow + 2.0) / (plays + 4.0)
         logs[NOW, c] = 1.0 + hour * title.plays_hour / NOW_PRIOR
-        logs[WITH, c] = lift(bench.together[c], company * share, CO_PRIOR)
-        logs[NEXT, c] = lift(bench.after[c], succession * ((plays + COUNT_PRIOR) * per_play), CO_PRIOR)
+        if company > 0.0:
+            logs[WITH, c] = lift(bench.together[c], company * share, CO_PRIOR)
+        if succession > 0.0:
+            logs[NEXT, c] = lift(bench.after[c], succession * ((plays + COUNT_PRIOR) * per_play), CO_PRIOR)
         terms[TAGS, c] = taste / tags if tags > 0 else 0.0
         terms[FACTORS, c] = product(p.title_vector, title.vector) if known_taste else 0.0
         terms[SEARCH, c] = _search_of(p, title, slot, left) if left >= 0.01 else 0.0
-        age = float(ts) / DAY - title.released
+        age = today - title.released
         recent = title.released > 0 and age < OLD_DAYS
         terms[NEW, c] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
     for kind in range(LOGS):
-        log_many(logs[kind], n, bench.room)
+        if (kind == WITH and company <= 0.0) or (kind == NEXT and succession <= 0.0):
+            logs[kind, :n] = 0.0  # nothing watched: by chance
+        else:
+            log_many(logs[kind], n, bench.room)
     for c in range(n):
         terms[POPULARITY, c] = logs[SHARE, c]
         terms[TREND, c] = logs[LATELY_SHARE, c] - logs[SHARE, c]

@@ -232,6 +232,7 @@ class ModelSharing:
 def _told(model: Shareable, role: Any) -> ModelState:
     evidence = model.evidence if model.mixable else None
     rolling = model.rolling if isinstance(model, Trained) else None
+    auc, log_loss = (math.nan, math.nan) if rolling is None else (rolling.auc, rolling.log_loss)
     return ModelState(
         spec=model.spec,
         role=role,
@@ -239,6 +240,6 @@ def _told(model: Shareable, role: Any) -> ModelState:
         precision=[] if evidence is None else evidence.precision.tolist(),
         shift=[] if evidence is None else evidence.shift.tolist(),
         seen=0 if rolling is None else len(rolling),
-        auc=None if rolling is None or math.isnan(rolling.auc) else rolling.auc,
-        log_loss=None if rolling is None or math.isnan(rolling.log_loss) else rolling.log_loss,
+        auc=None if math.isnan(auc) else auc,
+        log_loss=None if math.isnan(log_loss) else log_loss,
     )

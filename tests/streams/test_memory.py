@@ -1,4 +1,4 @@
-"""What was freed between things that stay goes back to the system."""
+"""What was freed between things that stay goes back to the system, but not while there is work."""
 
 from __future__ import annotations
 
@@ -39,6 +39,36 @@ def test_freed_memory_goes_back() -> None:
     assert after < 20e6
 
 
+REQUESTS = """
+import resource
+from streams import memory
+
+def faults_of_requests():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        copies = [bytes(range(256)) * 16_000 for _ in range(5)]
+        del copies
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults_of_requests()
+given_up = faults_of_requests()
+assert memory.keep_freed()
+faults_of_requests()
+print(given_up, faults_of_requests())
+"""
+"""A checkpoint's requests: 20 times five copies of 4 MB, some thousand pages each."""
+
+
+def test_freed_memory_is_kept_while_there_is_work() -> None:
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
+        pytest.skip("this C library has no mallopt")
+    done = subprocess.run([sys.executable, "-c", REQUESTS], capture_output=True, text=True, check=True)
+    given_up, kept = map(int, done.stdout.split())
+    assert given_up > 10_000, "else there is nothing to show"
+    assert kept < 1_000
+
+
 def test_where_there_is_no_such_thing_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_trim", lambda: None)
+    monkeypatch.setattr(memory, "_of_libc", lambda name: None)
     assert not memory.give_back()
+    assert not memory.keep_freed()
