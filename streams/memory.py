@@ -12,7 +12,6 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """As in ``malloc.h``."""
 KEPT_BYTES = 64 << 20

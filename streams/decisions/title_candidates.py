@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.compiled import compiled
-from streams.decisions.title_counts import CO_WATCHED, has_had, in_ring
+from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, has_had, in_ring
 from streams.decisions.title_known import (
     LATELY,
     N_FRESH,
@@ -151,7 +151,7 @@ def age_limit(p: Fields) -> int:
 @compiled
 def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: int) -> int:
     """Let everything compete that may be worth it; returns how many do. For a plain page that is what everybody
-    watches."""
+    watches. ``bench.together`` gets how often each was watched with what the profile watched last."""
     if p.plain:
         for k in range(known.n[N_POPULAR]):
             n = admit(p, titles, limit, n, known.popular[k], bench, True)
@@ -184,12 +184,17 @@ def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: 
                 n = admit(p, titles, limit, n, known.by_tag[liked[k], j], bench, False)
     for k in range(known.n[N_FRESH]):
         n = admit(p, titles, limit, n, known.fresh[k], bench, False)
+    weight = 1.0
     for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
-        near = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1].near
+        other = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1]
         for j in range(NEIGHBOURS):
-            if near[j] == 0:
+            slot = other.near[j] - 1
+            if slot < 0:
                 break  # the free places are behind
-            n = admit(p, titles, limit, n, near[j] - 1, bench, False)
+            n = admit(p, titles, limit, n, slot, bench, False)
+            if bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
+                bench.together[bench.place[slot]] += weight * other.near_n[j]
+        weight *= CO_DECAY
     for back in range(in_ring(p.title_played_n, LED_ON)):
         following = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1].next
         for j in range(FOLLOWERS):

@@ -40,7 +40,7 @@ from streams.decisions.title_known import (
 )
 from streams.profiles.clock import DAY, HOUR_MS, MONTH_MS, remaining
 from streams.profiles.parameters import Array, Fields
-from streams.profiles.taste import FOLLOWERS, NEIGHBOURS, PLAYED_TITLES, RECENT_TITLES, TITLE_TAGS
+from streams.profiles.taste import FOLLOWERS, PLAYED_TITLES, RECENT_TITLES, TITLE_TAGS
 
 TERMS = len(TITLE_TERMS)
 (
@@ -90,19 +90,15 @@ def _weigh_tags(p: Fields, known: Known, bench: Bench) -> None:
 
 @compiled
 def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
-    """Add up, for those that compete, how often they were watched with and played after what the profile watched
-    last; returns how often anything was."""
+    """Add up, for those that compete, how often they were played after what the profile played last; returns how
+    often anything was watched with, and played after, what it watched last."""
     company, succession = 0.0, 0.0
     weight = 1.0
     for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
-        other = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1]
-        company += weight * other.near_all
-        for j in range(NEIGHBOURS):
-            slot = other.near[j] - 1
-            if slot < 0:
-                break  # the free places are behind
-            if bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
-                bench.together[bench.place[slot]] += weight * other.near_n[j]
+        company += (
+            weight
+            * titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1].near_all
+        )
         weight *= CO_DECAY
     weight = 1.0
     for back in range(in_ring(p.title_played_n, PLAYED_TITLES)):
@@ -111,7 +107,7 @@ def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
         for j in range(FOLLOWERS):
             slot = other.next[j] - 1
             if slot < 0:
-                break
+                break  # the free places are behind
             if bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
                 bench.after[bench.place[slot]] += weight * other.next_n[j]
         weight *= PLAY_DECAY
@@ -145,7 +141,8 @@ def _fade(titles: Array, bench: Bench, n: int, ts: int) -> None:
 
 @compiled
 def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
-    """Fill ``terms`` and ``scores`` of the ``n`` that compete. Without personal data when the page is plain."""
+    """Fill ``terms`` and ``scores`` of the ``n`` that compete (``title_candidates.invite``). Without personal data when
+    the page is plain."""
     advance_known(known, ts)
     personal = not p.plain
     company, succession, left = 0.0, 0.0, 0.0

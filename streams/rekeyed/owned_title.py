@@ -56,9 +56,12 @@ class OwnedTitle(Struct, array_like=True, gc=False):
     """When it was told last; 0: never."""
     held: bool = False
     """It has changed since."""
+    news: int = 0
+    """Signals since. Behind all others: records of before it was counted do not have it."""
 
     def add(self, signal: TitleSignal) -> None:
         """Count one signal."""
+        self.news += 1
         ts, weight = signal.ts, signal.quality
         if ts > self.ts:
             passed = self.ts - ts

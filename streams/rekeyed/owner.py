@@ -46,7 +46,8 @@ class Owner(Protocol):
 
 class Pace:
     """Each key is told at most once per ``interval_ms`` of event time; what changes meanwhile is held back and
-    told as soon as that time is over: when another key's record says so, or time passes.
+    told as soon as that time is over: when another key's record says so, or time passes. What can wait longer may be
+    given a longer time, and a shorter one again.
 
     Event time is the latest that any record of the owner had, so whatever comes makes what is due leave.
 
@@ -61,14 +62,21 @@ class Pace:
     >>> pace.reach(110)
     >>> list(pace.due())
     ['a']
+    >>> pace.note("a", told_ts=110, after_ms=500)
+    >>> pace.note("a", told_ts=110)
+    >>> pace.reach(120)
+    >>> list(pace.due())
+    ['a']
     """
 
     def __init__(self, interval_ms: int) -> None:
         self.ts = 0
         """The event time that was reached (ms); 0 before the first record."""
         self._interval_ms = interval_ms
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, int] = {}
+        """When each key that is held back is due."""
         self._queue: list[tuple[int, str]] = []
+        """The same in order; an entry that a sooner one has replaced is passed over."""
 
     def reach(self, ts: int) -> None:
         """A record of this time came."""
@@ -79,16 +87,18 @@ class Pace:
         if self.ts:
             self.ts += elapsed_ms
 
-    def note(self, key: str, told_ts: int) -> None:
-        """``key`` has changed; it was told last at ``told_ts`` (0: never)."""
-        if key not in self._waiting:
-            self._waiting.add(key)
-            heapq.heappush(self._queue, (told_ts + self._interval_ms, key))
+    def note(self, key: str, told_ts: int, after_ms: int = 0) -> None:
+        """``key`` has changed; it was told last at ``told_ts`` (0: never), and this can wait ``after_ms`` from then (if
+        that is longer than the interval). What waits already is told no later than it would have been."""
+        due = told_ts + max(self._interval_ms, after_ms) if told_ts else 0
+        if key not in self._waiting or due < self._waiting[key]:
+            self._waiting[key] = due
+            heapq.heappush(self._queue, (due, key))
 
     def drop(self, key: str) -> None:
         """``key`` is gone: there is nothing to tell of it."""
         if key in self._waiting:
-            self._waiting.discard(key)
+            del self._waiting[key]
             self._queue = [entry for entry in self._queue if entry[1] != key]
             heapq.heapify(self._queue)
 
@@ -99,6 +109,7 @@ class Pace:
     def due(self) -> Iterator[str]:
         """Every key that may be told now, the longest due first."""
         while self._queue and self._queue[0][0] <= self.ts:
-            _, key = heapq.heappop(self._queue)
-            self._waiting.discard(key)
-            yield key
+            due, key = heapq.heappop(self._queue)
+            if self._waiting.get(key) == due:
+                del self._waiting[key]
+                yield key

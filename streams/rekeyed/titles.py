@@ -14,10 +14,12 @@ from streams.errors import RecoveryError
 from streams.events.rekeyed import TitleSignal
 from streams.rekeyed.owned_title import SLOW_HALF_LIFE_MS, OwnedTitle
 from streams.rekeyed.owner import Pace, Put
-from streams.settings import Settings
+from streams.settings import MINUTE_MS, Settings
 
 FORGOTTEN_AFTER_MS = 12 * SLOW_HALF_LIFE_MS
 """Without a signal for so long, 0.02 % of a title's sums are left: it is forgotten."""
+PATIENCE_MS = 10 * MINUTE_MS
+"""What says little new of a title is told this long after it was told last."""
 CHANGELOG_VERSION = 1
 
 _DECODER = msgspec.msgpack.Decoder(OwnedTitle)
@@ -49,7 +51,7 @@ class TitleOwner:
         title.offset = offset
         title.add(record)
         self._changed[name] = None
-        self._pace.note(name, title.told_ts)
+        self._note(name, title)
         self._pace.reach(ts)
         self._tell_due()
 
@@ -58,10 +60,17 @@ class TitleOwner:
         self._pace.let_time_pass(elapsed_ms)
         self._tell_due()
 
+    def _note(self, name: str, title: OwnedTitle) -> None:
+        """As soon as it may be when what is new is no less than chance makes of what was told (its square root); else
+        there is time. A title that has just come out is told at every play, an old one some times an hour, for
+        every worker has to take in what is told."""
+        telling = title.news * title.news >= title.fast - title.news
+        self._pace.note(name, title.told_ts, 0 if telling else PATIENCE_MS)
+
     def _tell_due(self) -> None:
         for name in self._pace.due():
             title = self.titles[name]
-            title.told_ts = self._pace.ts
+            title.told_ts, title.news = self._pace.ts, 0
             self._changed[name] = None
             self._put(topics.TITLE_STATS, name.encode(), title.stats(name))
         while self._idle and self._idle[0][0] <= self._pace.ts:
@@ -113,7 +122,7 @@ class TitleOwner:
         for name, title in self.titles.items():
             self._pace.reach(max(title.ts, title.told_ts))
             if title.held:
-                self._pace.note(name, title.told_ts)
+                self._note(name, title)
         self._idle = [(title.ts + FORGOTTEN_AFTER_MS, name) for name, title in self.titles.items()]
         heapq.heapify(self._idle)
         self._changed = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import random
 
 import pytest
@@ -10,6 +12,7 @@ from streams import topics
 from streams.errors import RecoveryError
 from streams.rekeyed import owned_title, titles
 from streams.rekeyed.owners import CHANGELOG_KEY
+from streams.rekeyed.titles import PATIENCE_MS
 from tests.rekeyed.small_owners import START_MS, SmallOwners, signal
 from tests.rekeyed.title_sums import logged, oracle, some_signals
 
@@ -21,7 +24,7 @@ def test_what_is_told_is_what_the_signals_add_up_to(seed: int) -> None:
     signals = some_signals(seed, 300)
     small = SmallOwners()
     small.take(SIGNALS, logged(signals))
-    small.owners.tick(small.owners._last_now_ms + 60_000)
+    small.owners.tick(small.owners._last_now_ms + PATIENCE_MS)
     for title in "abc":
         right = oracle(signals, title)
         told = small.stats()[title]
@@ -82,20 +85,51 @@ def test_a_title_is_told_at_once_then_at_most_once_an_interval() -> None:
     assert small.stats()["a"]["quality"] == 21
 
 
+def test_what_says_little_new_of_a_title_waits_and_what_says_much_does_not() -> None:
+    small = SmallOwners()
+    steady = [signal("a", START_MS + second * 1_000, quality=1.0) for second in range(0, 9_000, 30)]
+    small.take(SIGNALS, steady)
+    told = [json.loads(value) for _, _, value in small.told if value]
+    plays = [stats["quality"] for stats in told]
+    assert plays[:3] == [1, 2, 4], (
+        "news of one play is no less than chance while there is one, of two while four"
+    )
+    assert len(told) < 50 and max(b - a for a, b in itertools.pairwise(plays)) <= 20
+    waits = [b["ts"] - a["ts"] for a, b in itertools.pairwise(told)]
+    assert max(waits) <= PATIENCE_MS
+    assert waits[-1] > 300_000, "ten of a hundred and more"
+    small.told.clear()
+    burst = [signal("a", START_MS + 9_000_000 + second * 1_000, quality=1.0) for second in range(60)]
+    small.take(SIGNALS, burst)
+    assert len(small.told) >= 2, "twenty new plays need no patience"
+
+
+def test_what_waits_with_patience_is_told_at_the_same_time_over_a_restart() -> None:
+    signals = [signal("a", START_MS + second * 1_000, quality=1.0) for second in range(0, 6_000, 30)]
+    whole = SmallOwners()
+    whole.take(SIGNALS, signals)
+    for cut in (37, 90, 151, 163):
+        first = SmallOwners()
+        first.take(SIGNALS, signals[:cut])
+        second = first.successor()
+        second.take(SIGNALS, signals[cut:])
+        assert first.told + second.told == whole.told
+
+
 def test_what_is_held_back_leaves_with_the_next_signal_of_any_title_or_with_time() -> None:
     small = SmallOwners()
     small.take(SIGNALS, [signal("a", START_MS, quality=1.0), signal("a", START_MS + 5_000, quality=1.0)])
     assert small.stats()["a"]["quality"] == 1
     small.take(SIGNALS, [signal("b", START_MS + 10_000)])
     assert small.stats()["a"]["quality"] == 2
-    small.take(SIGNALS, [signal("a", START_MS + 11_000, quality=1.0)])
+    small.take(SIGNALS, [signal("a", START_MS + 11_000, quality=1.0) for _ in range(2)])
     later = small.successor()  # held back over a restart too
     now_ms = later.owners._last_now_ms
     later.owners.tick(1_000_000)  # the first tick after a restart knows no time before it
     later.owners.tick(1_000_000 + 8_999)
     assert later.told == [] and now_ms == 0
     later.owners.tick(1_000_000 + 9_000)
-    assert later.stats()["a"]["quality"] == 3
+    assert later.stats()["a"]["quality"] == 4
     later.owners.tick(1_000_000 + 90_000)
     assert len(later.told) == 1
 
