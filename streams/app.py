@@ -41,8 +41,7 @@ log = logging.getLogger(__name__)
 BUFFERED_BATCHES = 8
 """Fetched batches that wait for the agent: enough to fetch while it computes, 32,000 records at most."""
 END_GRACE_S = 1.5
-"""Beyond ``shutdown_deadline_ms`` for Faust to stop its own services; after that the process ends without
-them."""
+"""Beyond ``shutdown_deadline_ms`` for Faust to stop its own services; after that the process ends without them."""
 COLLECT_AFTER = 5_000
 """Objects that gather before Python looks for cycles among them. Its default (700) has it look many times a batch, at
 events and records that all go on their own; with 50,000 the buffers of old requests, which do lie in cycles, took

@@ -159,7 +159,7 @@ class Settings(GatewaySettings):
     """Partitions learn from each other: every worker reads title statistics, models and experiment results
     whole."""
     title_stats_interval_ms: int = 10 * SECOND_MS
-    """The statistics of one title are told at most this often (event time), those that hardly change every 10 min."""
+    """The statistics of one title are told at most this often (event time), those that hardly change 60 times less."""
     mix_every: int = 4
     """A partition tells the others what its models have learned every so many mini-batches, and takes in what
     the others have. A real log in 8 partitions: log loss .5701 apart, .5700 with 8, .5693 with 4, .5691 with 2."""

@@ -14,12 +14,12 @@ from streams.errors import RecoveryError
 from streams.events.rekeyed import TitleSignal
 from streams.rekeyed.owned_title import SLOW_HALF_LIFE_MS, OwnedTitle
 from streams.rekeyed.owner import Pace, Put
-from streams.settings import MINUTE_MS, Settings
+from streams.settings import Settings
 
 FORGOTTEN_AFTER_MS = 12 * SLOW_HALF_LIFE_MS
 """Without a signal for so long, 0.02 % of a title's sums are left: it is forgotten."""
-PATIENCE_MS = 10 * MINUTE_MS
-"""What says little new of a title is told this long after it was told last."""
+PATIENCE = 60
+"""What says little new of a title is told so many intervals after it was told last: usually 10 min."""
 CHANGELOG_VERSION = 1
 
 _DECODER = msgspec.msgpack.Decoder(OwnedTitle)
@@ -35,6 +35,7 @@ class TitleOwner:
         self.titles: dict[str, OwnedTitle] = {}
         self._put = put
         self._pace = Pace(settings.title_stats_interval_ms)
+        self._patience_ms = PATIENCE * settings.title_stats_interval_ms
         self._changed: dict[str, None] = {}
         self._idle: list[tuple[int, str]] = []
         """When to see whether a title can be forgotten; one entry a title."""
@@ -65,7 +66,7 @@ class TitleOwner:
         there is time. A title that has just come out is told at every play, an old one some times an hour, for
         every worker has to take in what is told."""
         telling = title.news * title.news >= title.fast - title.news
-        self._pace.note(name, title.told_ts, 0 if telling else PATIENCE_MS)
+        self._pace.note(name, title.told_ts, 0 if telling else self._patience_ms)
 
     def _tell_due(self) -> None:
         for name in self._pace.due():

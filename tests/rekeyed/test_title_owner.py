@@ -12,11 +12,12 @@ from streams import topics
 from streams.errors import RecoveryError
 from streams.rekeyed import owned_title, titles
 from streams.rekeyed.owners import CHANGELOG_KEY
-from streams.rekeyed.titles import PATIENCE_MS
-from tests.rekeyed.small_owners import START_MS, SmallOwners, signal
+from streams.rekeyed.titles import PATIENCE
+from tests.rekeyed.small_owners import SETTINGS, START_MS, SmallOwners, signal
 from tests.rekeyed.title_sums import logged, oracle, some_signals
 
 SIGNALS = topics.TITLE_SIGNALS
+PATIENCE_MS = PATIENCE * SETTINGS.title_stats_interval_ms
 
 
 @pytest.mark.parametrize("seed", range(5))
