@@ -198,7 +198,8 @@ def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: 
     for back in range(in_ring(p.title_played_n, LED_ON)):
         following = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1].next
         for j in range(FOLLOWERS):
-            if following[j] == 0:
-                break
-            n = admit(p, titles, limit, n, following[j] - 1, bench, False)
+            slot = following[j] - 1
+            if slot < 0:
+                break  # as above
+            n = admit(p, titles, limit, n, slot, bench, False)
     return n

@@ -95,10 +95,8 @@ def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
     company, succession = 0.0, 0.0
     weight = 1.0
     for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
-        company += (
-            weight
-            * titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1].near_all
-        )
+        other = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1]
+        company += weight * other.near_all
         weight *= CO_DECAY
     weight = 1.0
     for back in range(in_ring(p.title_played_n, PLAYED_TITLES)):
@@ -188,10 +186,8 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
         logs[LATELY_SHARE, c] = RECENT_SHARE * lately + (1.0 - RECENT_SHARE) * share
         logs[WORTH, c] = (slow + 2.0) / (plays + 4.0)
         logs[NOW, c] = 1.0 + hour * title.plays_hour / NOW_PRIOR
-        if company > 0.0:
-            logs[WITH, c] = lift(bench.together[c], company * share, CO_PRIOR)
-        if succession > 0.0:
-            logs[NEXT, c] = lift(bench.after[c], succession * ((plays + COUNT_PRIOR) * per_play), CO_PRIOR)
+        logs[WITH, c] = lift(bench.together[c], company * share, CO_PRIOR)
+        logs[NEXT, c] = lift(bench.after[c], succession * ((plays + COUNT_PRIOR) * per_play), CO_PRIOR)
         terms[TAGS, c] = taste / tags if tags > 0 else 0.0
         terms[FACTORS, c] = product(p.title_vector, title.vector) if known_taste else 0.0
         terms[SEARCH, c] = _search_of(p, title, slot, left) if left >= 0.01 else 0.0
@@ -199,10 +195,7 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
         recent = title.released > 0 and age < OLD_DAYS
         terms[NEW, c] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
     for kind in range(LOGS):
-        if (kind == WITH and company <= 0.0) or (kind == NEXT and succession <= 0.0):
-            logs[kind, :n] = 0.0  # nothing watched: by chance
-        else:
-            log_many(logs[kind], n, bench.room)
+        log_many(logs[kind], n, bench.room)
     for c in range(n):
         terms[POPULARITY, c] = logs[SHARE, c]
         terms[TREND, c] = logs[LATELY_SHARE, c] - logs[SHARE, c]

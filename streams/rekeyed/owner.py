@@ -62,7 +62,7 @@ class Pace:
     >>> pace.reach(110)
     >>> list(pace.due())
     ['a']
-    >>> pace.note("a", told_ts=110, after_ms=500)
+    >>> pace.note("a", told_ts=110, intervals=50)
     >>> pace.note("a", told_ts=110)
     >>> pace.reach(120)
     >>> list(pace.due())
@@ -87,10 +87,10 @@ class Pace:
         if self.ts:
             self.ts += elapsed_ms
 
-    def note(self, key: str, told_ts: int, after_ms: int = 0) -> None:
-        """``key`` has changed; it was told last at ``told_ts`` (0: never), and this can wait ``after_ms`` from then (if
-        that is longer than the interval). What waits already is told no later than it would have been."""
-        due = told_ts + max(self._interval_ms, after_ms) if told_ts else 0
+    def note(self, key: str, told_ts: int, intervals: int = 1) -> None:
+        """``key`` has changed; it was told last at ``told_ts`` (0: never), and this can wait so many ``intervals`` from
+        then. What waits already is told no later than it would have been."""
+        due = told_ts + intervals * self._interval_ms
         if key not in self._waiting or due < self._waiting[key]:
             self._waiting[key] = due
             heapq.heappush(self._queue, (due, key))

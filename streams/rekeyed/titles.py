@@ -35,7 +35,6 @@ class TitleOwner:
         self.titles: dict[str, OwnedTitle] = {}
         self._put = put
         self._pace = Pace(settings.title_stats_interval_ms)
-        self._patience_ms = PATIENCE * settings.title_stats_interval_ms
         self._changed: dict[str, None] = {}
         self._idle: list[tuple[int, str]] = []
         """When to see whether a title can be forgotten; one entry a title."""
@@ -66,7 +65,7 @@ class TitleOwner:
         there is time. A title that has just come out is told at every play, an old one some times an hour, for
         every worker has to take in what is told."""
         telling = title.news * title.news >= title.fast - title.news
-        self._pace.note(name, title.told_ts, 0 if telling else self._patience_ms)
+        self._pace.note(name, title.told_ts, 1 if telling else PATIENCE)
 
     def _tell_due(self) -> None:
         for name in self._pace.due():

@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from streams import topics
 from streams.events.rekeyed import TITLE_STATS, TitleStats
-from streams.profiles.parameters import Array
 from streams.settings import Settings
 from streams.state.shared_models import SharedModels
 
@@ -24,9 +22,6 @@ log = logging.getLogger(__name__)
 
 RECENT_TITLES = 5_000
 """Statistics kept decoded: more than change between two looks of an engine, at most 30 MB."""
-
-Company = tuple[list[str], Array]
-"""The ids of a title's neighbours, and how often each was watched with it."""
 
 
 class SharedTitles:
@@ -48,7 +43,6 @@ class SharedTitles:
         self._records: dict[str, tuple[int, bytes | None]] = {}
         self._recent: dict[str, TitleStats] = {}
         """What was read lately, so that a change is decoded once for all engines."""
-        self._company: dict[str, Company] = {}
 
     def get(self, title: str) -> TitleStats | None:
         """The statistics of a title, ``None`` when nobody has told any (or it was forgotten)."""
@@ -58,16 +52,6 @@ class SharedTitles:
             if value is not None:
                 stats = TITLE_STATS.decode(value)
         return stats
-
-    def company(self, title: str, stats: TitleStats) -> Company:
-        """The neighbours of a title whose ``stats`` these are, made once for all engines."""
-        company = self._company.get(title)
-        if company is None:
-            ids = [neighbour for neighbour, _ in stats.neighbours]
-            company = ids, np.array([count for _, count in stats.neighbours], np.float32)
-            if title in self._recent:
-                self._company[title] = company
-        return company
 
     def changed_since(self, version: int) -> Iterator[str]:
         """The titles that changed after ``version``, the latest first; costs as much as they are many."""
@@ -83,13 +67,10 @@ class SharedTitles:
         self._records.pop(title, None)  # to its new place: the dict's order is the order of changes
         self._records[title] = (self.version, value)
         self._recent.pop(title, None)
-        self._company.pop(title, None)
         if stats is not None:
             self._recent[title] = stats
             if len(self._recent) > RECENT_TITLES:
-                oldest = next(iter(self._recent))
-                del self._recent[oldest]
-                self._company.pop(oldest, None)
+                del self._recent[next(iter(self._recent))]
 
     def __len__(self) -> int:
         return sum(value is not None for _, value in self._records.values())

@@ -46,8 +46,8 @@ def take_over(shared: SharedTitles, since: int, state: PartitionState) -> int:
         slot = slots.get(name, 0)
         if stats is None or slot == 0:
             continue
-        neighbours, counts = shared.company(name, stats)
-        near = np.array([slots.get(neighbour, 0) for neighbour in neighbours], np.int32)
+        near = np.array([slots.get(neighbour, 0) for neighbour, _ in stats.neighbours], np.int32)
+        counts = np.array([count for _, count in stats.neighbours], np.float32)
         take_over_title(
             companion.records,
             slot,
