@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from models.compiled import compiled
+
+Number = float | np.float32
 
 MEMORY = 300.0
 """Encounters after which a title's counts are halved, so that old company fades: some three for every place. With
@@ -66,7 +69,7 @@ def count_neighbour(
 
 
 @compiled
-def lift(together: float, expected: float, prior: float) -> float:
+def lift(together: Number, expected: Number, prior: Number) -> Any:
     """How much oftener than by chance, shrunk: ``(together + prior) / (expected + prior)``.
 
     The posterior mean of a Poisson rate with a gamma prior around 1 (DuMouchel, "Bayesian data mining in large
@@ -75,4 +78,5 @@ def lift(together: float, expected: float, prior: float) -> float:
     >>> lift(1.0, 0.01, 1.0) < 2.0 < lift(100.0, 10.0, 1.0)
     True
     """
-    return (together + prior) / (expected + prior)
+    # Not "/", which looks for a zero first: with it compiled code takes one title after the other.
+    return np.divide(together + prior, expected + prior)

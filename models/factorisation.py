@@ -42,11 +42,20 @@ def begin_vector(vector: npt.NDArray[Any], number: int) -> None:
 
 @compiled
 def product(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
-    """The dot product of two vectors of the same length."""
-    total = 0.0
-    for d in range(a.shape[0]):
-        total += a[d] * b[d]
-    return total
+    """The dot product of two vectors of one length, a multiple of four.
+
+    Added up in four parts, which the processor does at once.
+
+    >>> float(product(np.arange(4.0), np.ones(4)))
+    6.0
+    """
+    w, x, y, z = a[0] * b[0], a[1] * b[1], a[2] * b[2], a[3] * b[3]
+    for d in range(4, a.shape[0], 4):
+        w += a[d] * b[d]
+        x += a[d + 1] * b[d + 1]
+        y += a[d + 2] * b[d + 2]
+        z += a[d + 3] * b[d + 3]
+    return (w + x) + (y + z)
 
 
 @compiled
@@ -54,7 +63,7 @@ def learn_pair(viewer: npt.NDArray[Any], title: npt.NDArray[Any], error: float) 
     """One step for a viewer and a title; ``error`` is 1 (chosen) or 0 (not), less the probability that was
     predicted. Both vectors are changed in place.
 
-    >>> viewer, title = np.array([0.1, 0.0]), np.array([0.5, 0.2])
+    >>> viewer, title = np.array([0.1, 0.0, 0.0, 0.0]), np.array([0.5, 0.2, 0.1, 0.0])
     >>> before = product(viewer, title)
     >>> learn_pair(viewer, title, 1.0)
     >>> product(viewer, title) > before

@@ -17,7 +17,7 @@ from streams.decisions.artwork_pages import MADE
 from streams.decisions.categories import OUT
 from streams.decisions.categories import REASONS as CATEGORY_REASONS
 from streams.decisions.credit import CREDIT
-from streams.decisions.title_candidates import BENCH, MARKS
+from streams.decisions.title_candidates import BENCH
 from streams.decisions.title_counts import CO_WATCHED
 from streams.decisions.title_known import KNOWN, new_known
 from streams.profiles.audience_cells import CELL
@@ -198,7 +198,7 @@ class Cells(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Everything that lies on the table when moments are dealt out. ``marks`` has a place for every title (``MARKS``),
+    """Everything that lies on the table when moments are dealt out. ``marks`` has a place for every title,
     ``shared`` what all partitions counted of images (``decisions.artwork_pages``)."""
 
     moments: Array
@@ -235,6 +235,6 @@ def new_answers() -> Answers:
 
 
 NO_MOMENTS: Array = np.zeros(0, MOMENT)
-NO_MARKS: Array = np.zeros(0, MARKS)
+NO_MARKS: Array = np.zeros(0, np.int32)
 NO_IMAGES: Array = np.zeros((0, 2, ARTWORKS), np.float32)
 NO_CELLS = Cells(np.zeros(0, CELL), np.zeros(0, np.uint8), np.zeros((0, MAX_TAGS), np.int32))

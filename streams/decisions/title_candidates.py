@@ -32,8 +32,11 @@ from streams.profiles.taste import (
     TOP_TITLES,
 )
 
-CANDIDATES = 1_024
-"""Titles that compete for a page at most."""
+CANDIDATES = 1_040
+"""Titles that compete for a page at most. No power of two: columns of 4 KB each fall into the same few places of the
+processor's cache and drive each other out (scoring took 23 us instead of 13)."""
+LOOKED_AT = 3 * CANDIDATES
+"""Titles that are looked at for a page at most, those that may not compete among them."""
 LIKED_TAGS = 3
 """The tags a profile likes best whose best titles compete."""
 RIVALS = 50
@@ -55,25 +58,35 @@ DAYS, MONTHS = 6, 7
 """... and of what is left of counts since a title's ``ts``, with half-lives of a day and of 30."""
 
 
+OF_HOUR, OF_FAST, OF_DAY, OF_SLOW, OF_PLAYS, OF_PLAYS_HOUR, PRIOR = range(7)
+"""Places in ``Bench.counts``: a title's own, as of its ``ts``, and with how many plays it begins."""
+COUNTS = 7
+UNSEEN, BARRED, FIRST = range(3)
+"""What ``Bench.place`` says of a title: it was not looked at for this page, it may not come, or (``FIRST`` and more)
+its place among the candidates."""
+
+
 class Bench(NamedTuple):
-    """Memory of scoring that is never state. ``stamp[slot]`` is ``mark[0]`` when a title was looked at for this
-    page and ``place[slot]`` its place among the candidates, -1: it may not come. ``page`` holds places
+    """Memory of scoring that is never state. ``place`` has a place for every title: ``UNSEEN``, ``BARRED`` or ``FIRST``
+    plus its place among the candidates; ``seen`` are the ``n[0]`` titles that were looked at. What is known of
+    candidates stands in columns: ``counts``, ``logs`` and ``terms`` have one line a kind. ``page`` holds places
     of candidates, best first (the page, or the rivals); ``choice`` and ``chosen`` are terms and scores of what is
-    learned from; ``terms`` has one line a term, ``choice`` one a title. ``told`` is what a record says of a page
+    learned from, one line a title. ``told`` is what a record says of a page
     that changes: the version, whether the page is plain, whether it is kids', then ``1 + slot`` of the titles;
     ``told_scores`` their scores, to four places. ``logs`` and ``room`` are what is worked in on the way.
     """
 
-    stamp: Array
     place: Array
-    mark: Array
+    seen: Array
+    n: Array
     slots: Array
-    together: Floats
-    after: Floats
+    together: Array
+    after: Array
+    counts: Array
     logs: Array
     room: Array
-    terms: Floats
-    scores: Floats
+    terms: Array
+    scores: Array
     chances: Floats
     tags: Floats
     tag_rate: Floats
@@ -86,14 +99,16 @@ class Bench(NamedTuple):
 
 BENCH = np.dtype(
     [
-        ("mark", "i8", (1,)),
+        ("seen", "i4", (LOOKED_AT,)),
+        ("n", "i8", (1,)),
         ("slots", "i4", (CANDIDATES,)),
-        ("together", "f8", (CANDIDATES,)),
-        ("after", "f8", (CANDIDATES,)),
+        ("together", "f4", (CANDIDATES,)),
+        ("after", "f4", (CANDIDATES,)),
+        ("counts", "f4", (COUNTS, CANDIDATES)),
         ("logs", "f4", (LOGS + 2, CANDIDATES)),
         ("room", "i4", (CANDIDATES,)),
-        ("terms", "f8", (len(TITLE_TERMS), CANDIDATES)),
-        ("scores", "f8", (CANDIDATES,)),
+        ("terms", "f4", (len(TITLE_TERMS), CANDIDATES)),
+        ("scores", "f4", (CANDIDATES,)),
         ("chances", "f8", (RIVALS + 1,)),
         ("tags", "f8", (MAX_TAGS,)),
         ("tag_rate", "f8", (MAX_TAGS,)),
@@ -105,32 +120,45 @@ BENCH = np.dtype(
     ],
     align=True,
 )
-"""A ``Bench`` as one record, but for what grows with the titles."""
-MARKS = np.dtype([("stamp", "i8"), ("place", "i4")], align=True)
-"""What a bench notes of each title."""
+"""A ``Bench`` as one record, but for ``place``, which grows with the titles."""
 
 
 @compiled
 def open_bench(marks: Array, record: Array) -> Bench:
-    """The arrays of a record, in place; ``marks`` has a place for every title."""
+    """The arrays of a record, in place; ``marks`` (int32) has a place for every title."""
     r = record[0]
     return Bench(
-        marks["stamp"], marks["place"], r.mark, r.slots, r.together, r.after, r.logs, r.room, r.terms, r.scores,
+        marks, r.seen, r.n, r.slots, r.together, r.after, r.counts, r.logs, r.room, r.terms, r.scores,
         r.chances, r.tags, r.tag_rate, r.page, r.choice, r.chosen, r.told, r.told_scores,
     )  # fmt: skip
 
 
 @compiled
+def begin_anew(bench: Bench) -> None:
+    """Nobody competes yet, and no title was looked at."""
+    for k in range(bench.n[0]):
+        bench.place[bench.seen[k]] = UNSEEN
+    bench.n[0] = 0
+
+
+@compiled
+def place_of(bench: Bench, slot: int) -> int:
+    """The place of a title among the candidates; below 0 when it is none."""
+    return int(bench.place[slot]) - FIRST
+
+
+@compiled
 def admit(p: Fields, titles: Array, limit: int, n: int, slot: int, bench: Bench, forced: bool) -> int:
     """Let a title compete unless it does already or may not; returns how many do."""
-    if slot <= 0 or bench.stamp[slot] == bench.mark[0] or n == CANDIDATES:
+    if slot <= 0 or bench.place[slot] != UNSEEN or n == CANDIDATES or bench.n[0] == LOOKED_AT:
         return n
-    bench.stamp[slot] = bench.mark[0]
-    bench.place[slot] = -1
+    bench.seen[bench.n[0]] = slot
+    bench.n[0] += 1
+    bench.place[slot] = BARRED
     title = titles[slot]
     if not title.active or title.age > limit or (not forced and has_had(p, slot)):
         return n
-    bench.place[slot] = n
+    bench.place[slot] = FIRST + n
     bench.slots[n] = slot
     bench.together[n] = 0.0
     bench.after[n] = 0.0
@@ -184,7 +212,7 @@ def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: 
                 n = admit(p, titles, limit, n, known.by_tag[liked[k], j], bench, False)
     for k in range(known.n[N_FRESH]):
         n = admit(p, titles, limit, n, known.fresh[k], bench, False)
-    weight = 1.0
+    weight = np.float32(1.0)
     for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
         other = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1]
         for j in range(NEIGHBOURS):
@@ -192,9 +220,10 @@ def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: 
             if slot < 0:
                 break  # the free places are behind
             n = admit(p, titles, limit, n, slot, bench, False)
-            if bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
-                bench.together[bench.place[slot]] += weight * other.near_n[j]
-        weight *= CO_DECAY
+            at = place_of(bench, slot)
+            if at >= 0:
+                bench.together[at] += weight * other.near_n[j]
+        weight *= np.float32(CO_DECAY)
     for back in range(in_ring(p.title_played_n, LED_ON)):
         following = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1].next
         for j in range(FOLLOWERS):

@@ -1,8 +1,9 @@
 """Titles: what each of those that compete is worth to a profile. Compiled.
 
 A score is a conditional logit (``models.title_logit``) of terms that are log shares or log lifts, so that knowing
-nothing is a term of zero. Some three hundred titles compete for every page, so powers and logarithms are taken of all
-at once (``models.many_logs``): first what faded, then what the logarithms are of, then the terms.
+nothing is a term of zero. Some three hundred titles compete for every page, so what their records say is put into
+columns first, and the rest is done with whole columns: eight titles at a time, powers and logarithms among them
+(``models.many_logs``).
 """
 
 from __future__ import annotations
@@ -20,10 +21,18 @@ from streams.decisions.title_candidates import (
     MONTHS,
     NEXT,
     NOW,
+    OF_DAY,
+    OF_FAST,
+    OF_HOUR,
+    OF_PLAYS,
+    OF_PLAYS_HOUR,
+    OF_SLOW,
+    PRIOR,
     SHARE,
     WITH,
     WORTH,
     Bench,
+    place_of,
 )
 from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, PLAY_DECAY, in_ring
 from streams.decisions.title_known import (
@@ -57,11 +66,11 @@ TERMS = len(TITLE_TERMS)
 ) = range(TERMS)
 COUNT_PRIOR = 0.5
 """A title that nobody has watched counts as having been watched this often (times how much its tags are)."""
-RECENT_SHARE = 0.995
+RECENT_SHARE = np.float32(0.995)
 """Weight of what was watched lately in ``trend``; the rest is popularity, for what was not watched lately."""
-CO_PRIOR = 2.0
+CO_PRIOR = np.float32(2.0)
 """Encounters expected and seen that every lift begins with."""
-NOW_PRIOR = 2.0
+NOW_PRIOR = np.float32(2.0)
 """Plays of the last hour below which ``watched_now`` says little. It is no lift over popularity: a title that
 nobody plays just now would fall behind by all its popularity (on MovieLens that cost 3 % of nDCG)."""
 TASTE_PRIOR = 3.0
@@ -78,6 +87,8 @@ def _weigh_tags(p: Fields, known: Known, bench: Bench) -> None:
     more than others the profile likes it, in logarithms (0 when nothing is known, and on a plain page)."""
     own, all_plays = 0.0, 0.0
     n = known.n[N_TAGS]
+    if n == 0:
+        return
     for g in range(n):
         own += p.taste[g]
         all_plays += known.tag_plays[g] + 0.5
@@ -89,16 +100,16 @@ def _weigh_tags(p: Fields, known: Known, bench: Bench) -> None:
 
 
 @compiled
-def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
+def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[np.float32, np.float32]:
     """Add up, for those that compete, how often they were played after what the profile played last; returns how
     often anything was watched with, and played after, what it watched last."""
-    company, succession = 0.0, 0.0
-    weight = 1.0
+    company, succession = np.float32(0.0), np.float32(0.0)
+    weight = np.float32(1.0)
     for back in range(in_ring(p.title_recent_n, CO_WATCHED)):
         other = titles[p.title_recent[(np.int64(p.title_recent_n) - 1 - back) % RECENT_TITLES] - 1]
         company += weight * other.near_all
-        weight *= CO_DECAY
-    weight = 1.0
+        weight *= np.float32(CO_DECAY)
+    weight = np.float32(1.0)
     for back in range(in_ring(p.title_played_n, PLAYED_TITLES)):
         other = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1]
         succession += weight * other.next_all
@@ -106,9 +117,10 @@ def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[float, float]:
             slot = other.next[j] - 1
             if slot < 0:
                 break  # the free places are behind
-            if bench.stamp[slot] == bench.mark[0] and bench.place[slot] >= 0:
-                bench.after[bench.place[slot]] += weight * other.next_n[j]
-        weight *= PLAY_DECAY
+            at = place_of(bench, slot)
+            if at >= 0:
+                bench.after[at] += weight * other.next_n[j]
+        weight *= np.float32(PLAY_DECAY)
     return company, succession
 
 
@@ -126,48 +138,28 @@ def _search_of(p: Fields, title: Fields, slot: int, left: float) -> float:
 
 
 @compiled
-def _fade(titles: Array, bench: Bench, n: int, ts: int) -> None:
-    """Fill ``logs[DAYS]`` and ``logs[MONTHS]`` with what is left of the counts of those that compete, by half-life."""
-    days, months = bench.logs[DAYS], bench.logs[MONTHS]
-    for c in range(n):
-        elapsed = max(0.0, float(ts - titles[bench.slots[c]].ts))
-        days[c] = -elapsed / DAY
-        months[c] = -elapsed / MONTH_MS
-    exp2_many(days, n, bench.room)
-    exp2_many(months, n, bench.room)
-
-
-@compiled
-def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
-    """Fill ``terms`` and ``scores`` of the ``n`` that compete (``title_candidates.invite``). Without personal data when
-    the page is plain."""
-    advance_known(known, ts)
-    personal = not p.plain
-    company, succession, left = 0.0, 0.0, 0.0
-    if personal:
-        company, succession = _gather(p, titles, bench)
-        if p.title_search_ts > 0:
-            left = remaining(float(ts - p.title_search_ts), SEARCH_HALF_LIFE_MS)
-    _weigh_tags(p, known, bench)
-    totals = known.totals
-    used = known.n[N_POPULAR] + 1.0
-    per_slow = 1.0 / (totals[SLOW] + COUNT_PRIOR * used)
-    per_play = 1.0 / (totals[PLAYS] + COUNT_PRIOR * used)
-    lately_hour, lately_fast = 0.25 / (totals[HOUR] + 1.0), 0.25 / (totals[FAST] + 1.0)
-    lately_day, lately_slow = 0.25 / (totals[DAY_TOTAL] + 1.0), 0.25 / (totals[SLOW] + 1.0)
+def _look_up(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
+    """Put into columns what the records of those that compete say, and the terms that only they can tell."""
+    counts, terms, logs, known_tags = bench.counts, bench.terms, bench.logs, known.n[N_TAGS]
+    personal, left = not p.plain, 0.0
+    if personal and p.title_search_ts > 0:
+        left = remaining(float(ts - p.title_search_ts), SEARCH_HALF_LIFE_MS)
     known_taste = False
     for k in range(p.title_vector.shape[0]):
         known_taste = known_taste or (personal and p.title_vector[k] != 0.0)
-    _fade(titles, bench, n, ts)
-    logs, terms, known_tags = bench.logs, bench.terms, known.n[N_TAGS]
     today = float(ts) / DAY
     for c in range(n):
         slot = bench.slots[c]
         title = titles[slot]
-        day, month = logs[DAYS, c], logs[MONTHS, c]
-        six_hours = day * day * day * day
-        hour = six_hours * six_hours * six_hours
-        hour *= hour
+        elapsed = max(0.0, float(ts - title.ts))
+        logs[DAYS, c] = -elapsed / DAY
+        logs[MONTHS, c] = -elapsed / MONTH_MS
+        counts[OF_HOUR, c] = title.hour
+        counts[OF_FAST, c] = title.fast
+        counts[OF_DAY, c] = title.day
+        counts[OF_SLOW, c] = title.slow
+        counts[OF_PLAYS, c] = title.plays
+        counts[OF_PLAYS_HOUR, c] = title.plays_hour
         rate, taste, tags = 0.0, 0.0, 0
         for k in range(TITLE_TAGS):
             tag = title.tags[k]
@@ -177,23 +169,74 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
                 rate += bench.tag_rate[tag - 1]
                 taste += bench.tags[tag - 1]
                 tags += 1
-        prior = COUNT_PRIOR * min(2.0, rate / tags) if tags > 0 else COUNT_PRIOR
-        slow, plays = month * title.slow, month * title.plays
-        share = (slow + prior) * per_slow
-        lately = hour * title.hour * lately_hour + six_hours * title.fast * lately_fast
-        lately += day * title.day * lately_day + slow * lately_slow
-        logs[SHARE, c] = share
-        logs[LATELY_SHARE, c] = RECENT_SHARE * lately + (1.0 - RECENT_SHARE) * share
-        logs[WORTH, c] = (slow + 2.0) / (plays + 4.0)
-        logs[NOW, c] = 1.0 + hour * title.plays_hour / NOW_PRIOR
-        logs[WITH, c] = lift(bench.together[c], company * share, CO_PRIOR)
-        logs[NEXT, c] = lift(bench.after[c], succession * ((plays + COUNT_PRIOR) * per_play), CO_PRIOR)
+        counts[PRIOR, c] = COUNT_PRIOR * min(2.0, rate / tags) if tags > 0 else COUNT_PRIOR
         terms[TAGS, c] = taste / tags if tags > 0 else 0.0
         terms[FACTORS, c] = product(p.title_vector, title.vector) if known_taste else 0.0
         terms[SEARCH, c] = _search_of(p, title, slot, left) if left >= 0.01 else 0.0
         age = today - title.released
         recent = title.released > 0 and age < OLD_DAYS
         terms[NEW, c] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
+
+
+@compiled
+def _fade(known: Known, bench: Bench, n: int) -> None:
+    """Bring the counts of those that compete from their titles' ``ts`` to now, and add up what was played well of late:
+    with four half-lives, each as a share of all plays."""
+    counts, lately = bench.counts, bench.logs[LATELY_SHARE]
+    days, months = bench.logs[DAYS], bench.logs[MONTHS]
+    exp2_many(days, n, bench.room)
+    exp2_many(months, n, bench.room)
+    hour, fast, day, slow = counts[OF_HOUR], counts[OF_FAST], counts[OF_DAY], counts[OF_SLOW]
+    plays, plays_hour, totals = counts[OF_PLAYS], counts[OF_PLAYS_HOUR], known.totals
+    per_hour, per_fast = np.float32(0.25 / (totals[HOUR] + 1.0)), np.float32(0.25 / (totals[FAST] + 1.0))
+    per_day, per_slow = np.float32(0.25 / (totals[DAY_TOTAL] + 1.0)), np.float32(0.25 / (totals[SLOW] + 1.0))
+    for c in range(n):
+        six_hours = days[c] * days[c] * days[c] * days[c]
+        one_hour = six_hours * six_hours * six_hours
+        one_hour *= one_hour
+        slow[c] *= months[c]
+        plays[c] *= months[c]
+        plays_hour[c] *= one_hour
+        lately[c] = one_hour * hour[c] * per_hour + six_hours * fast[c] * per_fast
+        lately[c] += days[c] * day[c] * per_day + slow[c] * per_slow
+
+
+@compiled
+def _compare(known: Known, bench: Bench, n: int, company: np.float32, succession: np.float32) -> None:
+    """Fill what logarithms are taken of: shares, and lifts over what chance would make of ``company`` and
+    ``succession``."""
+    counts, logs, totals = bench.counts, bench.logs, known.totals
+    slow, plays, plays_hour, prior = counts[OF_SLOW], counts[OF_PLAYS], counts[OF_PLAYS_HOUR], counts[PRIOR]
+    share, lately, worth, now = logs[SHARE], logs[LATELY_SHARE], logs[WORTH], logs[NOW]
+    together, after = logs[WITH], logs[NEXT]
+    used = known.n[N_POPULAR] + 1.0
+    per_slow = np.float32(1.0 / (totals[SLOW] + COUNT_PRIOR * used))
+    per_play = np.float32(1.0 / (totals[PLAYS] + COUNT_PRIOR * used))
+    one, two, four = np.float32(1.0), np.float32(2.0), np.float32(4.0)
+    for c in range(n):
+        share[c] = (slow[c] + prior[c]) * per_slow
+        lately[c] = RECENT_SHARE * lately[c] + (one - RECENT_SHARE) * share[c]
+        worth[c] = np.divide(slow[c] + two, plays[c] + four)  # this one does not look for zeros, as "/" does
+        now[c] = one + plays_hour[c] * (one / NOW_PRIOR)
+        together[c] = lift(bench.together[c], company * share[c], CO_PRIOR)
+        after[c] = lift(
+            bench.after[c], succession * ((plays[c] + np.float32(COUNT_PRIOR)) * per_play), CO_PRIOR
+        )
+
+
+@compiled
+def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
+    """Fill ``terms`` and ``scores`` of the ``n`` that compete (``title_candidates.invite``). Without personal data when
+    the page is plain."""
+    advance_known(known, ts)
+    company, succession = np.float32(0.0), np.float32(0.0)
+    if not p.plain:
+        company, succession = _gather(p, titles, bench)
+    _weigh_tags(p, known, bench)
+    _look_up(p, titles, known, bench, n, ts)
+    _fade(known, bench, n)
+    _compare(known, bench, n, company, succession)
+    logs, terms, scores = bench.logs, bench.terms, bench.scores
     for kind in range(LOGS):
         log_many(logs[kind], n, bench.room)
     for c in range(n):
@@ -203,8 +246,8 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
         terms[WATCHED_NOW, c] = logs[NOW, c]
         terms[CO_WATCH, c] = logs[WITH, c]
         terms[AFTER_PLAY, c] = logs[NEXT, c]
-        bench.scores[c] = 0.0
+        scores[c] = 0.0
     for t in range(TERMS):
-        weight = known.weights[t]
+        weight, term = np.float32(known.weights[t]), terms[t]
         for c in range(n):
-            bench.scores[c] += weight * terms[t, c]
+            scores[c] += weight * term[c]

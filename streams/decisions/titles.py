@@ -8,7 +8,17 @@ from models.compiled import compiled
 from models.factorisation import learn_pair
 from models.many_logs import exp2_many
 from models.title_logit import learn_choice
-from streams.decisions.title_candidates import RIVALS, TOLD, Bench, admit, age_limit, invite, open_bench
+from streams.decisions.title_candidates import (
+    RIVALS,
+    TOLD,
+    Bench,
+    admit,
+    age_limit,
+    begin_anew,
+    invite,
+    open_bench,
+    place_of,
+)
 from streams.decisions.title_counts import give_vector
 from streams.decisions.title_known import N_LEARNED, START_WEIGHTS, WEIGHT_RANGE, Known, open_known
 from streams.decisions.title_scores import TERMS, score_titles
@@ -22,7 +32,7 @@ SAMENESS = 0.1
 """On the page of somebody unknown each title makes the others of its first tag cost this much, in log-odds."""
 LEAST_ERROR = 0.02
 """A title that was judged this well teaches its factors nothing: some ten of the rivals learn at each play."""
-LOG2_E = float(np.log2(np.e))
+LOG2_E = np.float32(np.log2(np.e))
 DISCOUNTS = tuple(float(1.0 / np.log2(k + 2.0)) for k in range(TOP_TITLES))
 """What a play at each place of the page is worth (DCG)."""
 NEW_AT = 3
@@ -33,7 +43,7 @@ NEW_AT = 3
 def rank_titles(p: Fields, titles: Array, known: Known, bench: Bench, ts: int) -> tuple[int, int, int]:
     """Score what competes and put the best into ``bench.page`` (places of candidates); returns how many
     these are, how many of them lead because they are to be continued, and how many compete."""
-    bench.mark[0] += 1
+    begin_anew(bench)
     limit = age_limit(p)
     n = 0
     if not p.plain:
@@ -121,12 +131,11 @@ def gain_over(p: Fields, bench: Bench, length: int, leading: int, n: int) -> flo
             if k < length:
                 return np.inf
             break
-        if bench.stamp[title] != bench.mark[0] or bench.place[title] < 0 or k >= length:
-            return np.inf
-        if k < leading and bench.place[title] != bench.page[k]:
+        stands = place_of(bench, title)
+        if stands < 0 or k >= length or (k < leading and stands != bench.page[k]):
             return np.inf
         standing += 1
-    highest = -1e300
+    highest = bench.scores[0]
     for c in range(n):
         highest = max(highest, bench.scores[c])
     shares = bench.logs[0]
@@ -137,7 +146,7 @@ def gain_over(p: Fields, bench: Bench, length: int, leading: int, n: int) -> flo
     for c in range(n):
         total += shares[c]
     for k in range(standing):
-        here, there = shares[bench.page[k]], shares[bench.place[p.top_titles[k] - 1]]
+        here, there = shares[bench.page[k]], shares[place_of(bench, p.top_titles[k] - 1)]
         gain += DISCOUNTS[k] * (here - there)
     return gain / total
 
@@ -177,9 +186,9 @@ def explain_titles(
 def _show_new(p: Fields, bench: Bench, leading: int, length: int) -> bool:
     """Put the new title that this session shows to ``NEW_AT`` when it stands lower; true when it did."""
     slot = p.title_explored - 1
-    if slot < 0 or bench.stamp[slot] != bench.mark[0] or bench.place[slot] < 0:
+    place = place_of(bench, slot) if slot >= 0 else -1
+    if place < 0:
         return False
-    place = bench.place[slot]
     at = length - 1
     for k in range(length):
         if bench.page[k] == place:
@@ -210,7 +219,7 @@ def decide_titles(
     or that one cannot stand, put it into the profile's record and say how long it is (negative: with a new title
     higher than it earned); 0 when nothing changes. ``features`` and ``parts`` get the reasons of its first titles,
     ``bench.told`` and ``bench.told_scores`` the rest of its record. ``knowns`` and ``benches`` hold one record each
-    (``KNOWN``, ``BENCH``), ``marks`` has a place for every title."""
+    (``KNOWN``, ``BENCH``), ``marks`` (int32) has a place for every title."""
     p = tastes[slot]
     known, bench = open_known(knowns), open_bench(marks, benches)
     length, leading, n = rank_titles(p, titles, known, bench, ts)
@@ -246,7 +255,7 @@ def learn_title(
     The best as of now, all of them: against those of an earlier ranking the weights would learn that whatever
     made a title stand high has faded since.
     """
-    bench.mark[0] += 1
+    begin_anew(bench)
     limit = age_limit(p)
     if admit(p, titles, limit, 0, title, bench, False) == 0:
         return False

@@ -20,7 +20,7 @@ import orjson
 from streams import topics
 from streams.dealing.dealing import Dealing
 from streams.dealing.parts import NO_MARKS
-from streams.decisions.title_candidates import MARKS, age_limit
+from streams.decisions.title_candidates import age_limit
 from streams.decisions.title_known import KNOWN, N_LEARNED, N_POPULAR, TITLE_TERMS, Known, new_known
 from streams.decisions.title_reactions import show_interest
 from streams.emit.heads import Heads
@@ -86,7 +86,7 @@ class Titles:
             desk["titles_stale"] = 1
         capacity = len(state.title_tastes.records)
         if len(self._marks) < capacity:
-            self._marks = np.zeros(capacity, MARKS)
+            self._marks = np.zeros(capacity, np.int32)
         return self._marks
 
     # --- what happened -------------------------------------------------------------------------------------
