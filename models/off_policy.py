@@ -210,6 +210,12 @@ class PolicyValue:
         spread = s[WWRR] - 2.0 * value * s[WWR] + value * value * s[WW]
         return self._around(value, Z * math.sqrt(max(0.0, spread)) / s[W], self.effective)
 
+    def logged_over_this(self) -> float:
+        """How many times this policy's value (:meth:`snips`) the one at work earned; 0 while that is not known. For
+        those who ask at every choice: an ``Estimate`` takes 20 times as long."""
+        logged, weights, rewards = self.sums[R] / max(1e-9, self.sums[N]), self.sums[W], self.sums[WR]
+        return float(logged * weights / rewards) if rewards > 0 else 0.0
+
     def _mean(self, first: int, second: int, effective: float, width: float, sure: bool = False) -> Estimate:
         n = self.sums[N]
         if n <= 1:

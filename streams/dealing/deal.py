@@ -92,4 +92,5 @@ def rank_once(at: int, table: Table) -> None:
 @compiled
 def review_once(at: int, among: int, table: Table) -> int:
     """``images.review``, for Python to call."""
+    table.desk[0].to_tell = 0
     return review(at, among, table)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from streams import topics
 from streams.dealing import parts
 from streams.dealing.deal import deal, rank_once, review_once
 from streams.dealing.parts import COMPILED, NOBODY, PYTHON, Records, Shown, Table
@@ -45,6 +46,8 @@ class Dealing:
         self._laid: dict[str, Any] = {
             "titles": parts.NO_MARKS, "artwork": parts.NO_IMAGES, "demand": parts.NO_CELLS
         }  # fmt: skip
+        self._told: list[tuple[int, str, Mapping[str, Any]]] = []
+        """What titles' owners are told beside plays: behind how many of these, of which title, what."""
         self._stretch: Stretch | None = None
         self._table: Any = None
         self._moment: tuple[int, Moment] | None = None
@@ -150,19 +153,34 @@ class Dealing:
     def answer(self) -> None:
         """Make records of what was decided."""
         rankings, images, choices, signals = counts = self._n.tolist()
-        if not any(counts):
+        if not (any(counts) or self._told):
             return
         assert self._stretch is not None
         self._n[:] = 0
         heads = Heads(self.moments, self._stretch, self._outgoing)
         if rankings:
             self._call("titles", "answer", self._answers.rankings[:rankings], heads)
-        if signals:
-            self._call("titles", "signal", self._answers.signals[:signals], self.moments)
+        if signals or self._told:
+            self._signal(self._answers.signals[:signals])
         if images:
             self._call("artwork", "answer", self._answers.images[:images], heads)
         if choices:
             self._call("categories", "answer", self._answers.choices[:choices], heads)
+
+    def tell_owner(self, title: str, record: Mapping[str, Any]) -> None:
+        """Tell the owner of ``title`` (its id) a record, behind the plays of which it is told."""
+        self._told.append((int(self._n[parts.N_SIGNALS]), title, record))
+
+    def _signal(self, signals: Array) -> None:
+        """Tell titles' owners of plays, and what else they are told, in the order in which it came up."""
+        plays = self._call("titles", "signals", signals, self.moments) if len(signals) else None
+        told, done = plays or [], 0
+        for behind, title, record in self._told:
+            self._outgoing.add_signals(topics.TITLE_SIGNALS, told[done:behind])
+            self._outgoing.add_signals(topics.TITLE_SIGNALS, [(title, record)])
+            done = behind
+        self._outgoing.add_signals(topics.TITLE_SIGNALS, told[done:])
+        self._told = []
 
     def end(self) -> None:
         """All is dealt out: make records of what was decided, and count what was owed."""

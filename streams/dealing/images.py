@@ -7,9 +7,9 @@ nothing, or another image is clearly better; at most once a day, so that credit 
 from __future__ import annotations
 
 from models.compiled import inlined
-from streams.dealing.parts import ASK, DONE, N_IMAGES, TELL, Table
+from streams.dealing.parts import ASK, DONE, LATE_VIEWS, N_IMAGES, TELL, Table
 from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN
-from streams.decisions.artwork_outcomes import note_outcome, note_start, shows_choice, waits_too_long
+from streams.decisions.artwork_outcomes import note_outcome, note_start, resolve_late, shows_choice
 from streams.decisions.artwork_pages import choose_due
 from streams.profiles.moments import MomentKind
 from streams.profiles.parameters import Fields
@@ -32,6 +32,19 @@ def note_device(at: int, table: Table) -> None:
 
 
 @inlined
+def end_late(at: int, table: Table) -> None:
+    """Views whose window is over led to nothing: they are to be told."""
+    on, records, moment = table.desk[0], table.records, table.moments[at]
+    late = resolve_late(
+        records.tastes, moment.slot, moment.ts, on.window_ms, records.titles, records.dirty_title, on.art,
+        on.resolved,
+    )  # fmt: skip
+    on.to_tell = (1 << late) - 1
+    if late > 0:
+        records.dirty[moment.slot] = 1
+
+
+@inlined
 def image_of(title: Fields, place: int) -> int:
     """The number by which state knows the image at a place of a title."""
     return int(title.art_id[place])
@@ -39,22 +52,23 @@ def image_of(title: Fields, place: int) -> int:
 
 @inlined
 def review(at: int, among: int, table: Table) -> int:
-    """Choose an image for each of the ``among`` first titles that needs one, and answer with those that change."""
+    """Choose an image for each of the ``among`` first titles that needs one, and answer with those that change. Adds
+    views that end with it to what is to be told."""
     on, records, answers = table.desk[0], table.records, table.answers.images
     moment = table.moments[at]
     p = records.tastes[moment.slot]
     made = choose_due(
         records.tastes, moment.slot, records.titles, records.dirty_title, on.art, table.shared, moment.ts,
         among, on.art_live, on.art_shadow, on.art_uniform, records.keys, on.art_seed, on.due, on.made,
-        on.resolved,
+        on.resolved[LATE_VIEWS:],
     )  # fmt: skip
     if made == 0:
-        return DONE
+        return DONE if on.to_tell == 0 else TELL
     records.dirty[moment.slot] = 1
-    resolved, changes = 0, 0
+    changes = 0
     for k in range(made):
         choice = on.made[k]
-        resolved |= int(choice.resolved) << k
+        on.to_tell |= int(choice.resolved) << (LATE_VIEWS + k)
         if choice.gone != 0:
             answer = answers[on.n[N_IMAGES]]
             answer.at = at
@@ -81,24 +95,23 @@ def review(at: int, among: int, table: Table) -> int:
         answer.learned = on.art[0].learned
         answer.propensity = choice.propensity
         on.n[N_IMAGES] += 1
-    on.to_tell = resolved
-    return TELL if resolved != 0 else DONE
+    return DONE if on.to_tell == 0 else TELL
 
 
 @inlined
 def choose_images(at: int, table: Table) -> int:
-    """What images do at a moment. Python has to when views are to be told of before anything is chosen, and when a
-    title is shown that has an image: only the event knows which one was shown."""
+    """What images do at a moment. Python has to when a title is shown that has an image: only the event knows which
+    one was shown."""
     on, records, shown = table.desk[0], table.records, table.shown
     moment = table.moments[at]
     tastes, slot = records.tastes, moment.slot
     if moment.kind == SESSION:
-        if waits_too_long(tastes, slot, moment.ts, on.window_ms):
-            return ASK
+        end_late(at, table)
         note_device(at, table)
         return review(at, CHOOSE_WITHIN if tastes[slot].art_draws == 0 else CHOOSE_AMONG, table)
     if moment.kind == SEARCHED or moment.kind == RATED:
         # The ranking may have changed: its first titles need an image now.
+        on.to_tell = 0
         note_device(at, table)
         return review(at, CHOOSE_WITHIN, table)
     if moment.kind == QUALITY or moment.kind == OVER:
@@ -116,9 +129,10 @@ def choose_images(at: int, table: Table) -> int:
         if note_start(tastes, slot, moment.title, moment.ts, on.window_ms):
             records.dirty[slot] = 1
     elif moment.kind == SHOWN:
+        end_late(at, table)
         note_device(at, table)
-        if waits_too_long(tastes, slot, moment.ts, on.window_ms) or shows_choice(
-            tastes, slot, moment.event, shown.items, shown.items_from, shown.items_to
-        ):
+        if shows_choice(tastes, slot, moment.event, shown.items, shown.items_from, shown.items_to):
             return ASK
+        if on.to_tell != 0:
+            return TELL
     return DONE

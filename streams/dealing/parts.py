@@ -33,6 +33,9 @@ NOBODY, COMPILED, PYTHON = range(3)
 DONE, ASK, TELL, FULL = range(4)
 """What dealing out says: it is done; nothing has changed, and Python has to react; it is done, but Python has to tell
 what it resolved; there is no room for more answers."""
+LATE_VIEWS = ART_CHOICES
+"""Places in ``desk.resolved`` of views whose window is over; behind them are those that ended as another image was
+chosen."""
 TITLE_REASONS = 3
 """Titles of a page whose strongest term is told."""
 AGES = 256
@@ -68,7 +71,7 @@ DESK = np.dtype(
         ("art", ART, (1,)),
         ("due", "i8", (CHOOSE_AMONG,)),
         ("made", MADE, (CHOOSE_AMONG,)),
-        ("resolved", RESOLVED, (ART_CHOICES,)),
+        ("resolved", RESOLVED, (LATE_VIEWS + CHOOSE_AMONG,)),
         ("to_tell", "i8"),  # bit k: what ``resolved[k]`` says is to be told
         # trailers
         ("trailer_hazard", "f8"),

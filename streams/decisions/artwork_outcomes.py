@@ -16,7 +16,7 @@ from models.thompson import learn_outcome
 from streams.decisions.artwork import DAYPARTS, DEVICES, features_of, title_rate
 from streams.decisions.artwork_choices import entry_of, place_of
 from streams.profiles.parameters import Array, Fields
-from streams.profiles.taste import ART_CHOICES, ART_FEATURES, ARTWORK_TAGS
+from streams.profiles.taste import ART_CHOICES, ART_FEATURES, ARTWORK_TAGS, ARTWORKS
 
 SHOWN, PLAYING = 1, 2
 LONGEST_PLAY_MS = 86_400_000
@@ -33,6 +33,7 @@ RESOLVED = np.dtype(
         ("policy", "u1"),  # 1 + number of the shadow that was asked
         ("ours", "u1"),  # 1: of a choice made by chance, which can say something of other policies
         ("tell", "u1"),  # 1: time to tell the title's owner
+        ("images", "u1"),  # how many the title has
         ("propensity", "f8"),
         ("shadow", "f8"),
         ("q", "f8"),
@@ -87,6 +88,9 @@ def resolve_view(
     out.q = p.art_q[e] / 65_535.0
     out.shadow_q = p.art_shadow_q[e] / 65_535.0
     out.tell = 0
+    out.images = 0
+    for a in range(ARTWORKS):
+        out.images += t.art_id[a] != 0
     if gone or art.frozen == 1:
         return
     art.learned += 1
@@ -121,15 +125,6 @@ def is_late(p: Fields, e: int, ts: int, window_ms: int) -> bool:
     """Whether the view that waits at entry ``e``, if one does, has its window behind it at ``ts``."""
     window = window_ms if p.art_waiting[e] == SHOWN else LONGEST_PLAY_MS
     return bool(p.art_waiting[e] != 0 and ts - 1_000 * np.int64(p.art_shown_s[e]) > window)
-
-
-@compiled
-def waits_too_long(tastes: Array, slot: int, ts: int, window_ms: int) -> bool:
-    """Whether the profile in ``slot`` has views that ``resolve_late`` would resolve."""
-    late = 0
-    for e in range(ART_CHOICES):
-        late += is_late(tastes[slot], e, ts, window_ms)
-    return late > 0
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +76,14 @@ class Outgoing:
             writes = self.writes.topics[topic] = TopicWrites()
         return writes
 
-    def add_signal(self, topic: str, key: bytes, value: bytes) -> None:
-        """A re-keyed record: it goes to the partition of its own key, not to this one's."""
-        writes = self.to(topic)
-        writes.keys.append(key)
-        writes.values.append(value)
-        writes.partitions.append(partition_of(key, self._settings.partitions))
+    def add_signals(self, topic: str, signals: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Re-keyed records: each goes to the partition of its own key, not to this one's."""
+        writes, partitions = self.to(topic), self._settings.partitions
+        for name, record in signals:
+            key = name.encode()
+            writes.keys.append(key)
+            writes.values.append(orjson.dumps(record))
+            writes.partitions.append(partition_of(key, partitions))
 
     def add_rows(self) -> None:
         """The partition's rows changed: know their names."""

@@ -26,7 +26,7 @@ from streams.decisions.artwork import (
     START,
     new_art,
 )  # fmt: skip
-from streams.decisions.artwork_choices import CHOOSE_AMONG, CHOOSE_WITHIN, make_room
+from streams.decisions.artwork_choices import CHOOSE_AMONG, make_room
 from streams.emit.heads import Heads
 from streams.emit.names import texts
 from streams.emit.records import PLAIN_MODEL, encode_image
@@ -87,7 +87,6 @@ class Artwork:
 
     def reactions(self) -> Mapping[int, Reaction]:
         return {
-            int(MomentKind.SESSION): self.begin_visit,
             int(MomentKind.SHOWN): self.views.note_view,
             int(MomentKind.SETTINGS): self.change_settings,
         }
@@ -105,23 +104,9 @@ class Artwork:
 
     # --- choosing ------------------------------------------------------------------------------------------
 
-    def begin_visit(self, moment: Moment) -> None:
-        """A visit begins while views wait whose window is over: they are told of before images are chosen."""
-        self.views.note_device(moment)
-        self.views.resolve_late(moment)
-        first = not self.context.state.tastes.records["art_draws"][moment.slot]
-        self._review(moment, CHOOSE_WITHIN if first else CHOOSE_AMONG)
-
-    def _review(self, moment: Moment, among: int) -> None:
-        if self.context.dealing.review(among) == TELL:
-            self.tell(moment)
-
     def tell(self, moment: Moment) -> None:
-        """Views were resolved in compiled code: those whose bit is set."""
-        resolved = int(self.context.dealing.desk["to_tell"][0])
-        for k in range(resolved.bit_length()):
-            if resolved >> k & 1:
-                self.views.tell(moment.ts, k, k + 1)
+        """Views were resolved in compiled code."""
+        self.views.tell(moment.ts)
 
     # --- records -------------------------------------------------------------------------------------------
 
@@ -165,7 +150,8 @@ class Artwork:
             record["art_title"] = 0
             record["art_waiting"] = 0
             self.context.state.tastes.dirty[moment.slot] = 1
-        self._review(moment, CHOOSE_AMONG)
+        if self.context.dealing.review(CHOOSE_AMONG) == TELL:
+            self.tell(moment)
 
     def fall_back(self, moment: Moment) -> None:
         """Without a model: the catalog's first image for titles that have none yet."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams import topics
 from streams.decisions import artwork_outcomes as outcomes
 from streams.decisions.artwork import POLICIES
 from streams.errors import InvariantError
@@ -27,17 +26,18 @@ class ArtworkViews:
         self._places = places
         self._art: Array = context.dealing.desk["art"][0]
         self._weights = weights
-        self._window = context.settings.outcome_window_ms
         self._found = np.zeros((ART_CHOICES, 2), np.int64)
         self._resolved: Array = context.dealing.desk["resolved"][0]
-        """Views whose outcome has just become known."""
+        """Views whose outcome has just become known..."""
+        self._to_tell: Array = context.dealing.desk["to_tell"]
+        """... bit k: the one at place k."""
 
     def note_view(self, moment: Moment) -> None:
         """An impression: the images it showed wait for their outcome."""
         if self._context.stretch is None:
             raise InvariantError("an impression is dealt out without its events")
         columns = self._context.stretch.columns
-        self.resolve_late(moment)
+        self.tell(moment.ts)
         state, context = self._context.state, self._context
         tastes, slot = state.tastes.records, moment.slot
         found = outcomes.find_views(
@@ -56,29 +56,23 @@ class ArtworkViews:
             )  # fmt: skip
             state.tastes.dirty[slot] = 1
             if resolved:
-                self.tell(moment.ts, 0, resolved)
+                self._to_tell[0] = 1
+                self.tell(moment.ts)
 
-    def resolve_late(self, moment: Moment) -> None:
-        """Views whose window is over led to nothing."""
-        state = self._context.state
-        late = outcomes.resolve_late(
-            state.tastes.records, moment.slot, moment.ts, self._window,
-            state.title_tastes.records, state.title_tastes.dirty, self._art, self._resolved,
-        )  # fmt: skip
-        if late:
-            state.tastes.dirty[moment.slot] = 1
-            self.tell(moment.ts, 0, late)
-
-    def tell(self, ts: int, begin: int, end: int) -> None:
-        """``resolved[begin:end]`` go to off-policy evaluation and, when enough have gathered, to the title's owner."""
+    def tell(self, ts: int) -> None:
+        """What was resolved goes to off-policy evaluation and, when enough has gathered, to the titles' owners."""
+        which = int(self._to_tell[0])
+        if not which:
+            return
         self._weights.learned()
-        for title, label, policy, ours, tell, propensity, shadow, q, shadow_q in self._resolved[
-            begin:end
-        ].tolist():
+        for k, (title, label, policy, ours, tell, images, propensity, shadow, q, shadow_q) in enumerate(
+            self._resolved[: which.bit_length()].tolist()
+        ):
+            if not which >> k & 1:
+                continue
             if ours:
                 name = POLICIES[policy - 1] if policy else ""
-                images = np.count_nonzero(self._context.state.title_tastes.records["art_id"][title])
-                chances, expected = {UNIFORM: 1.0 / max(1, int(images))}, {}
+                chances, expected = {UNIFORM: 1.0 / max(1, images)}, {}
                 if policy and name == self._context.policies.roles[ARTWORK][1]:
                     chances[name], expected[name] = shadow, shadow_q
                 self._context.off_policy(ARTWORK, propensity, float(label), chances, q, expected)
@@ -86,8 +80,7 @@ class ArtworkViews:
                 counted = self._places.untold(title)
                 if counted and self._context.settings.sharing:
                     title_id = self._context.title(title)
-                    self._context.signal(
-                        topics.TITLE_SIGNALS,
+                    self._context.dealing.tell_owner(
                         title_id,
                         {
                             "title_id": title_id,
@@ -96,11 +89,3 @@ class ArtworkViews:
                             "source": self._context.partition,
                         },
                     )
-
-    def note_device(self, moment: Moment) -> None:
-        """Keep the device type that was said last: the loop's own may be ahead."""
-        device = self._context.device(moment)
-        tastes = self._context.state.tastes
-        if device and tastes.records["art_device"][moment.slot] != device:
-            tastes.records["art_device"][moment.slot] = device
-            tastes.dirty[moment.slot] = 1

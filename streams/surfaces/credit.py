@@ -31,7 +31,7 @@ from streams.decisions.trailers import OFFERED, VIEWED
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import TRAILER_OFFERS
-from streams.surfaces.policies import LIVE, UNIFORM
+from streams.surfaces.policies import UNIFORM
 from streams.surfaces.surface import Reaction, SurfaceContext
 
 PARTS = ("row", "position", "artwork", "trailer", "organic")
@@ -116,9 +116,7 @@ class Credit:
         """What the logged propensities say of the images' lifts: their measured worth over chance, 0: too few."""
         values = self.context.policies.values.get(ARTWORK, {})
         if UNIFORM in values and values[UNIFORM].effective >= TINY_SAMPLE:
-            chance = values[UNIFORM].snips().value
-            if chance > 0:
-                return float(values[LIVE].logged.value / chance)
+            return values[UNIFORM].logged_over_this()
         return 0.0
 
     def _log(self, moment: Moment, shares: list[float]) -> None:

@@ -47,6 +47,8 @@ class Policies:
             "trailers": (settings.trailer_policy, settings.trailer_shadow),
         }
         """By surface: the policy at work, and the shadow (empty: none). Changes between batches only."""
+        self.taken = 0
+        """Choices taken in by this program."""
         self._configured = dict(self.roles)
         self._models = shared.models
         self._resolved: dict[str, int] = {}
@@ -65,6 +67,7 @@ class Policies:
     ) -> None:
         """Take one resolved choice in (see ``SurfaceContext.off_policy``). ``ValueError`` for what is no
         chance."""
+        self.taken += 1
         policies = self.values.setdefault(surface, {})
         if LIVE not in policies:
             policies[LIVE] = PolicyValue()

@@ -165,6 +165,7 @@ class Surfaces:
             self._reactions[moment.kind, OWN](moment)
             return
         surface: Any = self._turns[turn]
+        judged = self.policies.taken
         try:
             if tell:
                 surface.tell(moment)
@@ -172,7 +173,7 @@ class Surfaces:
                 self._reactions[moment.kind, turn](moment)
         except Exception as fault:  # noqa: BLE001 - as above
             self._fall_back(surface, moment, fault)
-        if turn == ARTWORK:
+        if turn == ARTWORK and self.policies.taken != judged:
             self.dealing.lay_anew("credit")  # it goes by what views of images have told
 
     def _note_settings(self, moment: Moment) -> None:

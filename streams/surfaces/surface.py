@@ -17,8 +17,6 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-import orjson
-
 from streams.dealing.dealing import Dealing
 from streams.emit.outgoing import Outgoing, Stretch
 from streams.profiles.moments import Moment
@@ -124,12 +122,6 @@ class SurfaceContext:
         begin, end = columns.items_from[moment.event], columns.items_to[moment.event]
         return list(columns.items[begin:end].tolist())
 
-    def device(self, moment: Moment) -> int:
-        """Device type of the event (index of ``events.kinds.DEVICES``); 0: time passed, or it was not said."""
-        if self.stretch is None or moment.event < 0:
-            return 0
-        return int(self.stretch.columns.device[moment.event])
-
     def profile(self, slot: int) -> str:
         """The id of a profile."""
         return self.state.profiles.names[slot] or ""
@@ -179,9 +171,9 @@ class SurfaceContext:
         self._outgoing.put(topic, key.encode(), None)
 
     def signal(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
-        """Tell the owner of ``key`` (the partition that the key belongs to) something about it."""
-        self.dealing.answer()
-        self._outgoing.add_signal(topic, key.encode(), orjson.dumps(record))
+        """Tell the owner of ``key`` (the partition that the key belongs to) something about it. Of titles
+        ``dealing.tell_owner`` does."""
+        self._outgoing.add_signals(topic, [(key, record)])
 
     def wake_at(self, surface: str, slot: int, ts: int, moment: Moment | None = None) -> None:
         """Have ``surface`` woken for the profile at event time ``ts`` (ms), or up to a minute later."""

@@ -11,29 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from streams import topics
 from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, take_over_title
 from streams.state.partition_state import PartitionState
 from streams.state.shared import SharedTitles
-from streams.surfaces.surface import SurfaceContext
 
 WEIGHTS = [round(CO_DECAY**back, 3) for back in range(CO_WATCHED)]
 """What the titles watched before count for, the latest first."""
 
 
-def signal_play(context: SurfaceContext, title: str, ts: int, good: bool, before: list[str]) -> None:
-    """Tell the owner of ``title`` of a play that is resolved at ``ts``, and of what was watched ``before`` a good one
-    (the latest first)."""
+def play_signal(partition: int, title: str, ts: int, good: bool, before: list[str]) -> dict[str, Any]:
+    """What the owner of ``title`` is told by ``partition`` of a play that is resolved at ``ts``, and of what was
+    watched ``before`` a good one (the latest first)."""
     record: dict[str, Any] = {
         "title_id": title,
         "ts": ts,
         "quality": 1.0 if good else 0.0,
         "played": 1.0,
-        "source": context.partition,
+        "source": partition,
     }
     if good:
         record["with"] = list(zip(before, WEIGHTS, strict=False))
-    context.signal(topics.TITLE_SIGNALS, title, record)
+    return record
 
 
 def take_over(shared: SharedTitles, since: int, state: PartitionState) -> int:

@@ -32,7 +32,7 @@ from streams.profiles.parameters import Array
 from streams.profiles.taste import MAX_TAGS, TOP_TITLES
 from streams.surfaces.surface import Reaction, SurfaceContext
 from streams.surfaces.title_searches import TitleSearches
-from streams.surfaces.title_stats import signal_play, take_over
+from streams.surfaces.title_stats import play_signal, take_over
 
 MODEL, FALLBACK_MODEL = "titles", "fallback"
 MODELS = texts(map(orjson.dumps, (MODEL, PLAIN_MODEL)))
@@ -112,8 +112,9 @@ class Titles:
         rests = rankings_behind(rankings, self._names, FEATURES, MODELS)
         heads.add_behind(topics.HOMEPAGE_RANKINGS, rankings, rests)
 
-    def signal(self, signals: Array, moments: Array) -> None:
-        """Tell the titles' owners of plays: ``signals`` (of ``dealing.parts.SIGNAL``) at ``moments``."""
+    def signals(self, signals: Array, moments: Array) -> list[tuple[str, Mapping[str, Any]]]:
+        """What titles' owners are told of plays: ``signals`` (of ``dealing.parts.SIGNAL``) at ``moments``."""
+        told: list[tuple[str, Mapping[str, Any]]] = []
         names, times = self.context.state.titles.names, moments["ts"][signals["at"]]
         for ts, title, good, watched, recent in zip(
             times.tolist(),
@@ -121,7 +122,9 @@ class Titles:
             strict=True,
         ):
             before = [names[slot - 1] or "" for slot in recent[:watched]]
-            signal_play(self.context, names[title] or "", ts, good == 1, before)
+            name = names[title] or ""
+            told.append((name, play_signal(self.context.partition, name, ts, good == 1, before)))
+        return told
 
     def fall_back(self, moment: Moment) -> None:
         """Without a model: what everybody watches, or else the catalog as it comes."""
