@@ -41,8 +41,8 @@ LIKED_TAGS = 3
 """The tags a profile likes best whose best titles compete."""
 RIVALS = 50
 """The best titles against which a title that was played is learned. Fewer or more found fewer of the next."""
-LED_ON = 2
-"""Titles played last whose followers compete."""
+LED_ON = 1
+"""Titles played last whose followers compete. With two as many of the next titles were found on two real logs."""
 TOLD = 3
 """Places of ``Bench.told`` before its titles."""
 KIDS_AGE = 12

@@ -106,15 +106,13 @@ def take_over_title(
         together += counts[told]
         if near[told] == 0:
             continue
-        at, least = -1, 0
+        at = 0
         for k in range(NEIGHBOURS):
-            if title.near[k] == 1 + near[told]:
+            if title.near[k] == 1 + near[told] or title.near[k] == 0:
+                at = k  # itself, or room: the free places are behind
+                break
+            if title.near_n[k] < title.near_n[at]:
                 at = k
-            free, worst = title.near[k] == 0, title.near[least] == 0
-            if (free and not worst) or (free == worst and title.near_n[k] < title.near_n[least]):
-                least = k
-        if at < 0:
-            at = least
         if title.near[at] == 0 or title.near_n[at] < counts[told]:
             title.near[at] = 1 + near[told]
             title.near_n[at] = counts[told]

@@ -18,8 +18,8 @@ from streams.settings import Settings
 
 FORGOTTEN_AFTER_MS = 12 * SLOW_HALF_LIFE_MS
 """Without a signal for so long, 0.02 % of a title's sums are left: it is forgotten."""
-PATIENCE = 60
-"""What says little new of a title is told so many intervals after it was told last: usually 10 min."""
+PATIENCE = 180
+"""What says little new of a title is told so many intervals after it was told last: usually half an hour."""
 CHANGELOG_VERSION = 1
 
 _DECODER = msgspec.msgpack.Decoder(OwnedTitle)
@@ -61,9 +61,9 @@ class TitleOwner:
         self._tell_due()
 
     def _note(self, name: str, title: OwnedTitle) -> None:
-        """As soon as it may be when what is new is no less than chance makes of what was told (its square root); else
-        there is time. A title that has just come out is told at every play, an old one some times an hour, for
-        every worker has to take in what is told."""
+        """As soon as it may be when the quality plays that are new are no fewer than chance makes of those told (the
+        square root); else there is time. A title that has just come out is told at every play, an old one some times
+        an hour, for every worker has to take in what is told."""
         telling = title.news * title.news >= title.fast - title.news
         self._pace.note(name, title.told_ts, 1 if telling else PATIENCE)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from streams import topics
 from streams.events.rekeyed import TITLE_STATS, TitleStats
+from streams.profiles.parameters import Array
 from streams.settings import Settings
 from streams.state.shared_models import SharedModels
 
@@ -22,6 +24,21 @@ log = logging.getLogger(__name__)
 
 RECENT_TITLES = 5_000
 """Statistics kept decoded: more than change between two looks of an engine, at most 30 MB."""
+
+
+class Told(NamedTuple):
+    """What all partitions know of a title; ``counts`` (``float32[n]``) belong to the ids ``neighbours``. Made once for
+    all engines of a worker."""
+
+    stats: TitleStats
+    neighbours: list[str]
+    counts: Array
+
+
+def _read(value: bytes) -> Told:
+    stats = TITLE_STATS.decode(value)
+    counts = np.array([count for _, count in stats.neighbours], np.float32)
+    return Told(stats, [neighbour for neighbour, _ in stats.neighbours], counts)
 
 
 class SharedTitles:
@@ -41,17 +58,17 @@ class SharedTitles:
         self.version = 0
         """Counts the changes."""
         self._records: dict[str, tuple[int, bytes | None]] = {}
-        self._recent: dict[str, TitleStats] = {}
+        self._recent: dict[str, Told] = {}
         """What was read lately, so that a change is decoded once for all engines."""
 
-    def get(self, title: str) -> TitleStats | None:
+    def get(self, title: str) -> Told | None:
         """The statistics of a title, ``None`` when nobody has told any (or it was forgotten)."""
-        stats = self._recent.get(title)
-        if stats is None:
+        told = self._recent.get(title)
+        if told is None:
             _, value = self._records.get(title, (0, None))
             if value is not None:
-                stats = TITLE_STATS.decode(value)
-        return stats
+                told = _read(value)
+        return told
 
     def changed_since(self, version: int) -> Iterator[str]:
         """The titles that changed after ``version``, the latest first; costs as much as they are many."""
@@ -62,13 +79,13 @@ class SharedTitles:
 
     def put(self, title: str, value: bytes | None) -> None:
         """Take one record in. Raises msgspec's errors."""
-        stats = None if value is None else TITLE_STATS.decode(value)
+        told = None if value is None else _read(value)
         self.version += 1
         self._records.pop(title, None)  # to its new place: the dict's order is the order of changes
         self._records[title] = (self.version, value)
         self._recent.pop(title, None)
-        if stats is not None:
-            self._recent[title] = stats
+        if told is not None:
+            self._recent[title] = told
             if len(self._recent) > RECENT_TITLES:
                 del self._recent[next(iter(self._recent))]
 

@@ -89,7 +89,7 @@ class ArtworkPlaces:
             return
         slots = self._state.titles.slots
         for name in shared.changed_since(self._seen):
-            title, stats = slots.get(name), shared.get(name)
+            title, told = slots.get(name), shared.get(name)
             if title is None:
                 continue
             if title >= len(self.shared):
@@ -97,7 +97,7 @@ class ArtworkPlaces:
                 grown[: len(self.shared)] = self.shared
                 self.shared = grown
             ids, views, plays = self.ids(title), [0.0] * ARTWORKS, [0.0] * ARTWORKS
-            for known, seen, played in () if stats is None else stats.artworks:
+            for known, seen, played in () if told is None else told.stats.artworks:
                 if known in ids:
                     place = ids.index(known)
                     views[place], plays[place] = seen, played

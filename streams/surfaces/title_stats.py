@@ -40,12 +40,12 @@ def take_over(shared: SharedTitles, since: int, state: PartitionState) -> int:
         return since
     companion, slots = state.title_tastes, state.titles.slots
     for name in reversed(list(shared.changed_since(since))):
-        stats = shared.get(name)
+        told = shared.get(name)
         slot = slots.get(name, 0)
-        if stats is None or slot == 0:
+        if told is None or slot == 0:
             continue
-        near = np.array([slots.get(neighbour, 0) for neighbour, _ in stats.neighbours], np.int32)
-        counts = np.array([count for _, count in stats.neighbours], np.float32)
+        stats, neighbours, counts = told
+        near = np.fromiter((slots.get(neighbour, 0) for neighbour in neighbours), np.int32, len(neighbours))
         take_over_title(
             companion.records,
             slot,

@@ -21,7 +21,7 @@ from streams import topics
 from streams.dealing.dealing import Dealing
 from streams.dealing.parts import NO_MARKS
 from streams.decisions.title_candidates import age_limit
-from streams.decisions.title_known import KNOWN, N_LEARNED, N_POPULAR, TITLE_TERMS, Known, new_known
+from streams.decisions.title_known import KNOWN, N_LEARNED, N_POPULAR, POPULAR, TITLE_TERMS, Known, new_known
 from streams.decisions.title_reactions import show_interest
 from streams.emit.heads import Heads
 from streams.emit.names import Names, texts
@@ -187,6 +187,9 @@ class Titles:
                 for k, term in enumerate(TITLE_TERMS):
                     if term in dumped["terms"]:
                         target[k] = value[dumped["terms"].index(term)]
+            elif name in ("popular", "lately"):  # a program before had longer ones
+                target[: len(value)] = value[: len(target)]
             else:
                 target[...] = value
+        fresh["n"][0, N_POPULAR] = min(int(fresh["n"][0, N_POPULAR]), POPULAR)
         self._record[:] = fresh

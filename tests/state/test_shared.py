@@ -28,8 +28,9 @@ def test_the_latest_counts_and_every_engine_sees_what_is_new_to_it() -> None:
     shared.put(topics.TITLE_STATS, b"b", None)
     assert list(shared.titles.changed_since(seen)) == ["b", "a"]
     found = shared.titles.get("a")
-    assert found is not None and found.quality == 2
-    assert found.neighbours == [("n", 1.5)] and found.artworks == [("i", 3.0, 1.0)]
+    assert found is not None and found.stats.quality == 2
+    assert found.neighbours == ["n"] and found.counts.tolist() == [1.5]
+    assert found.stats.artworks == [("i", 3.0, 1.0)]
     assert shared.titles.get("b") is None and shared.titles.get("z") is None
     assert len(shared.titles) == 2
 
@@ -45,7 +46,7 @@ def test_a_record_that_cannot_be_read_changes_nothing(caplog: pytest.LogCaptureF
     assert shared.rejected == len(caplog.records) == 3
     assert shared.titles.version == seen
     found = shared.titles.get("a")
-    assert found is not None and found.quality == 2
+    assert found is not None and found.stats.quality == 2
 
 
 def test_titles_that_changed_long_ago_are_still_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,5 +55,5 @@ def test_titles_that_changed_long_ago_are_still_known(monkeypatch: pytest.Monkey
     for number in range(10):
         shared.put(topics.TITLE_STATS, b"t%d" % number, stats(f"t{number}", number))
     found = [shared.titles.get(f"t{number}") for number in range(10)]
-    assert [entry and entry.quality for entry in found] == list(range(10))
+    assert [entry and entry.stats.quality for entry in found] == list(range(10))
     assert len(shared.titles._recent) == 3
