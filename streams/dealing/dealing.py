@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 
 from streams import topics
 from streams.dealing import parts
@@ -46,8 +47,8 @@ class Dealing:
         self._laid: dict[str, Any] = {
             "titles": parts.NO_MARKS, "artwork": parts.NO_IMAGES, "demand": parts.NO_CELLS
         }  # fmt: skip
-        self._told: list[tuple[int, str, Mapping[str, Any]]] = []
-        """What titles' owners are told beside plays: behind how many of these, of which title, what."""
+        self._told: list[tuple[int, tuple[bytes, bytes]]] = []
+        """What titles' owners are told beside plays: behind how many of these, the title's id and the record."""
         self._stretch: Stretch | None = None
         self._table: Any = None
         self._moment: tuple[int, Moment] | None = None
@@ -169,15 +170,14 @@ class Dealing:
 
     def tell_owner(self, title: str, record: Mapping[str, Any]) -> None:
         """Tell the owner of ``title`` (its id) a record, behind the plays of which it is told."""
-        self._told.append((int(self._n[parts.N_SIGNALS]), title, record))
+        self._told.append((int(self._n[parts.N_SIGNALS]), (title.encode(), orjson.dumps(record))))
 
     def _signal(self, signals: Array) -> None:
         """Tell titles' owners of plays, and what else they are told, in the order in which it came up."""
         plays = self._call("titles", "signals", signals, self.moments) if len(signals) else None
         told, done = plays or [], 0
-        for behind, title, record in self._told:
-            self._outgoing.add_signals(topics.TITLE_SIGNALS, told[done:behind])
-            self._outgoing.add_signals(topics.TITLE_SIGNALS, [(title, record)])
+        for behind, record in self._told:
+            self._outgoing.add_signals(topics.TITLE_SIGNALS, [*told[done:behind], record])
             done = behind
         self._outgoing.add_signals(topics.TITLE_SIGNALS, told[done:])
         self._told = []

@@ -43,6 +43,9 @@ RIVALS = 50
 """The best titles against which a title that was played is learned. Fewer or more found fewer of the next."""
 LED_ON = 1
 """Titles played last whose followers compete. With two as many of the next titles were found on two real logs."""
+ENCOUNTER = 1.0
+"""What was met with a title less often than this (neighbours, and followers) does not come to compete by that alone: a
+sixth of all candidates, among which two real logs found one in 500 of the next titles."""
 TOLD = 3
 """Places of ``Bench.told`` before its titles."""
 KIDS_AGE = 12
@@ -219,16 +222,18 @@ def invite(p: Fields, titles: Array, known: Known, bench: Bench, limit: int, n: 
             slot = other.near[j] - 1
             if slot < 0:
                 break  # the free places are behind
-            n = admit(p, titles, limit, n, slot, bench, False)
+            if other.near_n[j] >= ENCOUNTER:
+                n = admit(p, titles, limit, n, slot, bench, False)
             at = place_of(bench, slot)
             if at >= 0:
                 bench.together[at] += weight * other.near_n[j]
         weight *= np.float32(CO_DECAY)
     for back in range(in_ring(p.title_played_n, LED_ON)):
-        following = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1].next
+        before = titles[p.title_played[(np.int64(p.title_played_n) - 1 - back) % PLAYED_TITLES] - 1]
         for j in range(FOLLOWERS):
-            slot = following[j] - 1
+            slot = before.next[j] - 1
             if slot < 0:
                 break  # as above
-            n = admit(p, titles, limit, n, slot, bench, False)
+            if before.next_n[j] >= ENCOUNTER:
+                n = admit(p, titles, limit, n, slot, bench, False)
     return n

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streams.emit.outgoing import Outgoing, Stretch
-from streams.profiles.moments import Moment
 from streams.profiles.parameters import Array
 
 
@@ -18,14 +17,18 @@ class Heads:
         self._outgoing = outgoing
         self._known: dict[int, tuple[str, bytes]] = {}
 
-    def of(self, at: int, plain: int) -> tuple[str, bytes]:
-        """The profile of a moment, and what every decision about it begins with. ``plain`` 1: the page of that profile
-        uses nothing personal."""
-        known = self._known.get(at)
-        if known is None:
-            moment = tuple.__new__(Moment, self._moments[at].item())  # as _make does, in half the time
-            known = self._known[at] = self._outgoing.head(moment, self._stretch, plain != 0)
-        return known
+    def of(self, answers: Array) -> list[tuple[str, bytes]]:
+        """The profile of each answer's moment, and what every decision about it begins with. ``answers`` has ``at`` and
+        ``plain`` (1: the page of that profile uses nothing personal)."""
+        at, known = answers["at"], self._known
+        fields = (self._moments[name][at].tolist() for name in ("slot", "ts", "event", "topic", "offset"))
+        places = at.tolist()
+        for place, plain, slot, ts, event, topic, offset in zip(
+            places, answers["plain"].tolist(), *fields, strict=True
+        ):
+            if place not in known:
+                known[place] = self._outgoing.head(slot, ts, event, topic, offset, plain != 0, self._stretch)
+        return [known[place] for place in places]
 
     def add(self, topic: str, at: Array, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """Decisions about the moments ``at`` (``None``: what was decided under the key holds no longer)."""
@@ -33,10 +36,8 @@ class Heads:
         self._outgoing.add_answers(topic, keys, values, self._stretch.columns.stamp[events[events >= 0]])
 
     def add_behind(self, topic: str, answers: Array, rests: list[bytes]) -> None:
-        """Decisions under the profiles' ids: ``answers`` has ``at`` and ``plain``, ``rests`` how records go on."""
-        keys, values = [], []
-        for at, plain, rest in zip(answers["at"].tolist(), answers["plain"].tolist(), rests, strict=True):
-            profile, head = self.of(at, plain)
-            keys.append(profile.encode())
-            values.append(head + rest)
+        """Decisions under the profiles' ids: ``answers`` as above, ``rests`` how their records go on."""
+        heads = self.of(answers)
+        keys = [profile.encode() for profile, _ in heads]
+        values = [head + rest for (_, head), rest in zip(heads, rests, strict=True)]
         self.add(topic, answers["at"], keys, values)

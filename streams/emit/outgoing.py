@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,13 +76,12 @@ class Outgoing:
             writes = self.writes.topics[topic] = TopicWrites()
         return writes
 
-    def add_signals(self, topic: str, signals: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Re-keyed records: each goes to the partition of its own key, not to this one's."""
+    def add_signals(self, topic: str, signals: Sequence[tuple[bytes, bytes]]) -> None:
+        """Re-keyed records, key and value: each goes to the partition of its own key, not to this one's."""
         writes, partitions = self.to(topic), self._settings.partitions
-        for name, record in signals:
-            key = name.encode()
+        for key, value in signals:
             writes.keys.append(key)
-            writes.values.append(orjson.dumps(record))
+            writes.values.append(value)
             writes.partitions.append(partition_of(key, partitions))
 
     def add_rows(self) -> None:
@@ -144,7 +143,9 @@ class Outgoing:
         """One decision of a surface, by default under the profile's id. ``record`` lacks what all decisions about
         one moment have in common."""
         plain = bool(self._state.tastes.records["plain"][moment.slot])
-        profile, head = self.head(moment, stretch, plain)
+        profile, head = self.head(
+            moment.slot, moment.ts, moment.event, moment.topic, moment.offset, plain, stretch
+        )
         stamp = stretch.columns.stamp[moment.event : moment.event + 1] if moment.event >= 0 else NO_STAMP
         value = head + orjson.dumps(record)[1:]
         self.add_answers(topic, [(profile if key is None else key).encode()], [value], stamp)
@@ -161,15 +162,14 @@ class Outgoing:
         if len(stamps):
             self.writes.stamps[topic].frombytes(stamps.tobytes())
 
-    def head(self, moment: Moment, stretch: Stretch, plain: bool) -> tuple[str, bytes]:
-        """The profile of a moment, and what every decision about it begins with."""
-        event = moment.event
-        event_id = stretch.events[event].event_id if event >= 0 else f"tick-{self._partition}-{moment.ts}"
-        profile = self._state.profiles.names[moment.slot] or ""
-        topic = topics.INPUTS[moment.topic]
-        return profile, emit.encode_head(
-            profile, moment.ts, event_id, topic, self._partition, moment.offset, plain
-        )
+    def head(
+        self, slot: int, ts: int, event: int, topic: int, offset: int, plain: bool, stretch: Stretch
+    ) -> tuple[str, bytes]:
+        """The profile of a moment (its fields), and what every decision about it begins with."""
+        event_id = stretch.events[event].event_id if event >= 0 else f"tick-{self._partition}-{ts}"
+        profile = self._state.profiles.names[slot] or ""
+        name = topics.INPUTS[topic]
+        return profile, emit.encode_head(profile, ts, event_id, name, self._partition, offset, plain)
 
     def put(self, topic: str, key: bytes, value: bytes | None) -> None:
         """A record of a compacted topic, in this partition; ``None`` removes the key."""

@@ -230,34 +230,38 @@ ROOM = 400
 
 def made(images: Array, models: Texts) -> list[bytes]:
     """How each of ``images`` was made."""
-    out, ends = _room(len(images), models.longest + ROOM)
+    out, ends = room(len(images), models.longest + ROOM)
     write_made(images, models, WORDS, out, ends)
-    return _cut(out, ends)
+    return cut(out, ends)
 
 
 def rankings_behind(rankings: Array, titles: Names, features: Texts, models: Texts) -> list[bytes]:
     """How the records of ``rankings`` go on behind their heads."""
     shown, told = rankings["titles"].shape[1], rankings["features"].shape[1]
     numbers = shown + told
-    room = numbers * (titles.longest + LONGEST_NUMBER) + told * features.longest + models.longest + ROOM
-    out, ends = _room(len(rankings), room)
+    longest = numbers * (titles.longest + LONGEST_NUMBER) + told * features.longest + models.longest + ROOM
+    out, ends = room(len(rankings), longest)
     write_rankings(rankings, titles.texts, features, models, WORDS, out, ends)
-    return _cut(out, ends)
+    return cut(out, ends)
 
 
 def choices_behind(choices: Array, tags: Names, features: Texts, models: Texts) -> list[bytes]:
     """How the records of ``choices`` go on behind their heads."""
     names = 2 * CATEGORIES + REASONS
-    room = names * (tags.longest + 1) + REASONS * (features.longest + LONGEST_NUMBER) + models.longest + ROOM
-    out, ends = _room(len(choices), room)
+    longest = (
+        names * (tags.longest + 1) + REASONS * (features.longest + LONGEST_NUMBER) + models.longest + ROOM
+    )
+    out, ends = room(len(choices), longest)
     write_choices(choices, tags.texts, features, models, WORDS, out, ends)
-    return _cut(out, ends)
+    return cut(out, ends)
 
 
-def _room(records: int, each: int) -> tuple[Array, Array]:
+def room(records: int, each: int) -> tuple[Array, Array]:
+    """Room for so many records of at most so many bytes, and for where they end."""
     return np.empty(records * each, np.uint8), np.empty(records, np.int64)
 
 
-def _cut(out: Array, ends: Array) -> list[bytes]:
+def cut(out: Array, ends: Array) -> list[bytes]:
+    """The records that stand in ``out`` (at least one), each by itself."""
     whole = out[: ends[-1]].tobytes()
     return [whole[begin:end] for begin, end in itertools.pairwise([0, *ends.tolist()])]

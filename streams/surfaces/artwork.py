@@ -114,12 +114,12 @@ class Artwork:
         """Make records of ``images`` (of ``dealing.parts.IMAGE``)."""
         keys: list[bytes] = []
         values: list[bytes | None] = []
-        for at, title, withdrawn, plain, place, before, how in zip(
-            *(images[field].tolist() for field in ("at", "title", "withdrawn", "plain", "place", "before")),
+        for title, withdrawn, place, before, how, (profile, head) in zip(
+            *(images[field].tolist() for field in ("title", "withdrawn", "place", "before")),
             made(images, MODELS),
+            heads.of(images),
             strict=True,
         ):
-            profile, head = heads.of(at, plain)
             keys.append(topics.choice_key(profile, self.context.title(title)).encode())
             values.append(None if withdrawn else head + how + self._image(title, place, before))
         heads.add(topics.ARTWORK_CHOICES, images["at"], keys, values)

@@ -17,6 +17,8 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import orjson
+
 from streams.dealing.dealing import Dealing
 from streams.emit.outgoing import Outgoing, Stretch
 from streams.profiles.moments import Moment
@@ -173,7 +175,7 @@ class SurfaceContext:
     def signal(self, topic: str, key: str, record: Mapping[str, Any]) -> None:
         """Tell the owner of ``key`` (the partition that the key belongs to) something about it. Of titles
         ``dealing.tell_owner`` does."""
-        self._outgoing.add_signals(topic, [(key, record)])
+        self._outgoing.add_signals(topic, [(key.encode(), orjson.dumps(record))])
 
     def wake_at(self, surface: str, slot: int, ts: int, moment: Moment | None = None) -> None:
         """Have ``surface`` woken for the profile at event time ``ts`` (ms), or up to a minute later."""

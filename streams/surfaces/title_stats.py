@@ -1,5 +1,4 @@
-"""Titles: what a partition tells the owner of a title, and what all partitions know of it, taken into the own
-record.
+"""Titles: what all partitions know of a title, taken into the own record.
 
 The larger of the own count and the told one, brought to one time: the told one holds the own one, and both fade
 with the same half-life, so the result is at most the truth, and what was told twice changes nothing.
@@ -7,31 +6,11 @@ with the same half-life, so the result is at most the truth, and what was told t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from streams.decisions.title_counts import CO_DECAY, CO_WATCHED, take_over_title
+from streams.decisions.title_counts import take_over_title
 from streams.state.partition_state import PartitionState
 from streams.state.shared import SharedTitles
-
-WEIGHTS = [round(CO_DECAY**back, 3) for back in range(CO_WATCHED)]
-"""What the titles watched before count for, the latest first."""
-
-
-def play_signal(partition: int, title: str, ts: int, good: bool, before: list[str]) -> dict[str, Any]:
-    """What the owner of ``title`` is told by ``partition`` of a play that is resolved at ``ts``, and of what was
-    watched ``before`` a good one (the latest first)."""
-    record: dict[str, Any] = {
-        "title_id": title,
-        "ts": ts,
-        "quality": 1.0 if good else 0.0,
-        "played": 1.0,
-        "source": partition,
-    }
-    if good:
-        record["with"] = list(zip(before, WEIGHTS, strict=False))
-    return record
 
 
 def take_over(shared: SharedTitles, since: int, state: PartitionState) -> int:

@@ -26,13 +26,14 @@ from streams.decisions.title_reactions import show_interest
 from streams.emit.heads import Heads
 from streams.emit.names import Names, texts
 from streams.emit.records import PLAIN_MODEL
+from streams.emit.signals import plays_told
 from streams.emit.text import rankings_behind
 from streams.profiles.moments import Moment, MomentKind
 from streams.profiles.parameters import Array
 from streams.profiles.taste import MAX_TAGS, TOP_TITLES
 from streams.surfaces.surface import Reaction, SurfaceContext
 from streams.surfaces.title_searches import TitleSearches
-from streams.surfaces.title_stats import play_signal, take_over
+from streams.surfaces.title_stats import take_over
 
 MODEL, FALLBACK_MODEL = "titles", "fallback"
 MODELS = texts(map(orjson.dumps, (MODEL, PLAIN_MODEL)))
@@ -112,19 +113,14 @@ class Titles:
         rests = rankings_behind(rankings, self._names, FEATURES, MODELS)
         heads.add_behind(topics.HOMEPAGE_RANKINGS, rankings, rests)
 
-    def signals(self, signals: Array, moments: Array) -> list[tuple[str, Mapping[str, Any]]]:
-        """What titles' owners are told of plays: ``signals`` (of ``dealing.parts.SIGNAL``) at ``moments``."""
-        told: list[tuple[str, Mapping[str, Any]]] = []
-        names, times = self.context.state.titles.names, moments["ts"][signals["at"]]
-        for ts, title, good, watched, recent in zip(
-            times.tolist(),
-            *(signals[field].tolist() for field in ("title", "good", "watched", "recent")),
-            strict=True,
-        ):
-            before = [names[slot - 1] or "" for slot in recent[:watched]]
-            name = names[title] or ""
-            told.append((name, play_signal(self.context.partition, name, ts, good == 1, before)))
-        return told
+    def signals(self, signals: Array, moments: Array) -> list[tuple[bytes, bytes]]:
+        """What titles' owners are told of plays, under the titles' ids: ``signals`` (of ``dealing.parts.SIGNAL``) at
+        ``moments``."""
+        names = self.context.state.titles.names
+        self._names.follow(names)
+        told = plays_told(signals, moments["ts"][signals["at"]], self.context.partition, self._names)
+        keys = [(names[title] or "").encode() for title in signals["title"].tolist()]
+        return list(zip(keys, told, strict=True))
 
     def fall_back(self, moment: Moment) -> None:
         """Without a model: what everybody watches, or else the catalog as it comes."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.dealing.parts import CHOICE, IMAGE, RANKING
+from streams.dealing.parts import CHOICE, IMAGE, RANKING, SIGNAL
 from streams.decisions.categories import BEFORE, BEST, FIXED, WHY
 from streams.emit.names import Names, texts
+from streams.emit.signals import plays_told
 from streams.emit.text import choices_behind, made, rankings_behind
+from streams.events.rekeyed import TitleSignal
 
 ODD = ["plain", 'a"quote', "back\\slash", "tab\there", "ünïcode", "日本", "emoji 🎬", "", "x" * 300]
 FEATURES, MODELS = texts([b'"popular"', b'"taste"']), texts([b'"titles"', b'"popular"'])
@@ -106,3 +109,17 @@ def test_categories_are_told_whole(policy: int, version: int) -> None:
     assert [reason["contribution"] for reason in told["reasons"]] == (
         [] if policy == FIXED else [1.5, 0.0, 2.0]
     )
+
+
+def test_titles_owners_are_told_of_plays_whole() -> None:
+    signals = np.zeros(3, SIGNAL)
+    known = [name for name in ODD if name]  # the catalog has no other
+    signals["title"], signals["good"], signals["watched"] = [1, 0, 7], [1, 0, 1], [len(known), 5, 0]
+    signals["recent"][0, : len(known)] = np.arange(1, 1 + len(known))
+    told = plays_told(signals, np.array([5, 0, 1_700_000_000_000]), 3, names(known))
+    good, bad, alone = (msgspec.json.decode(record, type=TitleSignal, strict=True) for record in told)
+    weights = [round(0.9**back, 3) for back in range(len(known))]
+    assert (good.title_id, good.ts, good.quality, good.played, good.source) == (known[1], 5, 1.0, 1.0, 3)
+    assert good.with_ == list(zip(known, weights, strict=True))
+    assert (bad.title_id, bad.ts, bad.quality, bad.played, bad.with_) == (known[0], 0, 0.0, 1.0, [])
+    assert (alone.title_id, alone.ts, alone.quality, alone.with_) == (known[7], 1_700_000_000_000, 1.0, [])

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from streams import topics
-from streams.decisions.title_known import N_FRESH, N_LEARNED, TITLE_TERMS
+from streams.decisions.title_known import LATELY, N_FRESH, N_LEARNED, N_POPULAR, POPULAR, TITLE_TERMS
 from streams.events.outputs import HomepageRankings
 from streams.pipeline import create_engine
 from streams.settings import DAY_MS, Settings
@@ -295,6 +295,18 @@ def test_a_quality_play_teaches_and_learning_can_be_switched_off() -> None:
         learned.append(surface(partition).known)
     assert learned[0].n[N_LEARNED] > 5 and not np.array_equal(learned[0].weights, learned[1].weights)
     assert learned[1].n[N_LEARNED] == 0
+
+
+def test_lists_of_a_program_that_kept_more_are_cut() -> None:
+    titles = surface(small(12))
+    saved = titles.dump()
+    saved["popular"] = np.arange(1, 97, dtype=np.int32)
+    saved["lately"] = np.arange(1, 65, dtype=np.int32)
+    saved["n"] = np.full_like(saved["n"], 96)
+    titles.load(saved)
+    assert titles.known.popular.tolist() == list(range(1, 1 + POPULAR))
+    assert titles.known.lately.tolist() == list(range(1, 1 + LATELY))
+    assert titles.known.n[N_POPULAR] == POPULAR
 
 
 @pytest.mark.parametrize("size", [1, 7, 2_000])
