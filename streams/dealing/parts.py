@@ -17,7 +17,7 @@ from streams.decisions.artwork_pages import MADE
 from streams.decisions.categories import OUT
 from streams.decisions.categories import REASONS as CATEGORY_REASONS
 from streams.decisions.credit import CREDIT
-from streams.decisions.title_candidates import BENCH
+from streams.decisions.title_bench import BENCH
 from streams.decisions.title_counts import CO_WATCHED
 from streams.decisions.title_known import KNOWN, new_known
 from streams.profiles.audience_cells import CELL

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from models.compiled import inlined
 from streams.dealing.parts import N_RANKINGS, N_SIGNALS, TITLE_REASONS, Table
-from streams.decisions.title_candidates import TOLD
+from streams.decisions.title_bench import TOLD
 from streams.decisions.title_counts import CO_WATCHED
 from streams.decisions.title_known import N_FRESH, N_LEARNED, N_SINCE, open_known
 from streams.decisions.title_lists import make_lists

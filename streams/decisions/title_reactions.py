@@ -9,7 +9,7 @@ import numpy as np
 
 from models.compiled import compiled
 from streams.decisions.ordering import chance
-from streams.decisions.title_candidates import open_bench
+from streams.decisions.title_bench import open_bench
 from streams.decisions.title_counts import (
     add_taste,
     count_title_play,

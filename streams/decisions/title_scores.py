@@ -14,23 +14,30 @@ from models.co_watch import lift
 from models.compiled import compiled
 from models.factorisation import product
 from models.many_logs import exp2_many, log_many
-from streams.decisions.title_candidates import (
+from streams.decisions.title_bench import (
+    AFTER,
+    AFTER_PLAY,
+    APPEAL,
+    CO_WATCH,
     DAYS,
-    LATELY_SHARE,
-    LOGS,
+    FACTORS,
     MONTHS,
-    NEXT,
-    NOW,
+    NEW,
     OF_DAY,
     OF_FAST,
     OF_HOUR,
     OF_PLAYS,
     OF_PLAYS_HOUR,
     OF_SLOW,
+    POPULARITY,
     PRIOR,
-    SHARE,
-    WITH,
-    WORTH,
+    SCORE,
+    SEARCH,
+    TAGS,
+    TERMS,
+    TOGETHER,
+    TREND,
+    WATCHED_NOW,
     Bench,
     place_of,
 )
@@ -43,7 +50,6 @@ from streams.decisions.title_known import (
     N_TAGS,
     PLAYS,
     SLOW,
-    TITLE_TERMS,
     Known,
     advance_known,
 )
@@ -51,19 +57,6 @@ from streams.profiles.clock import DAY, HOUR_MS, MONTH_MS, remaining
 from streams.profiles.parameters import Array, Fields
 from streams.profiles.taste import FOLLOWERS, PLAYED_TITLES, RECENT_TITLES, TITLE_TAGS
 
-TERMS = len(TITLE_TERMS)
-(
-    POPULARITY,
-    TREND,
-    CO_WATCH,
-    AFTER_PLAY,
-    TAGS,
-    APPEAL,
-    WATCHED_NOW,
-    FACTORS,
-    SEARCH,
-    NEW,
-) = range(TERMS)
 COUNT_PRIOR = 0.5
 """A title that nobody has watched counts as having been watched this often (times how much its tags are)."""
 RECENT_SHARE = np.float32(0.995)
@@ -119,7 +112,7 @@ def _gather(p: Fields, titles: Array, bench: Bench) -> tuple[np.float32, np.floa
                 break  # the free places are behind
             at = place_of(bench, slot)
             if at >= 0:
-                bench.after[at] += weight * other.next_n[j]
+                bench.columns[AFTER, at] += weight * other.next_n[j]
         weight *= np.float32(PLAY_DECAY)
     return company, succession
 
@@ -140,7 +133,7 @@ def _search_of(p: Fields, title: Fields, slot: int, left: float) -> float:
 @compiled
 def _look_up(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
     """Put into columns what the records of those that compete say, and the terms that only they can tell."""
-    counts, terms, logs, known_tags = bench.counts, bench.terms, bench.logs, known.n[N_TAGS]
+    x, known_tags = bench.columns, known.n[N_TAGS]
     personal, left = not p.plain, 0.0
     if personal and p.title_search_ts > 0:
         left = remaining(float(ts - p.title_search_ts), SEARCH_HALF_LIFE_MS)
@@ -152,14 +145,14 @@ def _look_up(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: i
         slot = bench.slots[c]
         title = titles[slot]
         elapsed = max(0.0, float(ts - title.ts))
-        logs[DAYS, c] = -elapsed / DAY
-        logs[MONTHS, c] = -elapsed / MONTH_MS
-        counts[OF_HOUR, c] = title.hour
-        counts[OF_FAST, c] = title.fast
-        counts[OF_DAY, c] = title.day
-        counts[OF_SLOW, c] = title.slow
-        counts[OF_PLAYS, c] = title.plays
-        counts[OF_PLAYS_HOUR, c] = title.plays_hour
+        x[DAYS, c] = elapsed * (-1.0 / DAY)
+        x[MONTHS, c] = elapsed * (-1.0 / MONTH_MS)
+        x[OF_HOUR, c] = title.hour
+        x[OF_FAST, c] = title.fast
+        x[OF_DAY, c] = title.day
+        x[OF_SLOW, c] = title.slow
+        x[OF_PLAYS, c] = title.plays
+        x[OF_PLAYS_HOUR, c] = title.plays_hour
         rate, taste, tags = 0.0, 0.0, 0
         for k in range(TITLE_TAGS):
             tag = title.tags[k]
@@ -169,65 +162,76 @@ def _look_up(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: i
                 rate += bench.tag_rate[tag - 1]
                 taste += bench.tags[tag - 1]
                 tags += 1
-        counts[PRIOR, c] = COUNT_PRIOR * min(2.0, rate / tags) if tags > 0 else COUNT_PRIOR
-        terms[TAGS, c] = taste / tags if tags > 0 else 0.0
-        terms[FACTORS, c] = product(p.title_vector, title.vector) if known_taste else 0.0
-        terms[SEARCH, c] = _search_of(p, title, slot, left) if left >= 0.01 else 0.0
+        x[PRIOR, c] = COUNT_PRIOR * min(2.0, rate / tags) if tags > 0 else COUNT_PRIOR
+        x[TAGS, c] = taste / tags if tags > 0 else 0.0
+        x[FACTORS, c] = product(p.title_vector, title.vector) if known_taste else 0.0
+        x[SEARCH, c] = _search_of(p, title, slot, left) if left >= 0.01 else 0.0
         age = today - title.released
         recent = title.released > 0 and age < OLD_DAYS
-        terms[NEW, c] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
+        x[NEW, c] = np.exp(-max(0.0, age) / NEW_DAYS) if recent else 0.0
 
 
 @compiled
 def _fade(known: Known, bench: Bench, n: int) -> None:
-    """Bring the counts of those that compete from their titles' ``ts`` to now, and add up what was played well of late:
-    with four half-lives, each as a share of all plays."""
-    counts, lately = bench.counts, bench.logs[LATELY_SHARE]
-    days, months = bench.logs[DAYS], bench.logs[MONTHS]
-    exp2_many(days, n, bench.room)
-    exp2_many(months, n, bench.room)
-    hour, fast, day, slow = counts[OF_HOUR], counts[OF_FAST], counts[OF_DAY], counts[OF_SLOW]
-    plays, plays_hour, totals = counts[OF_PLAYS], counts[OF_PLAYS_HOUR], known.totals
+    """Bring the counts of those that compete from their titles' ``ts`` to now, and add up (as the trend) what was
+    played well of late: with four half-lives, each as a share of all plays."""
+    x, totals = bench.columns, known.totals
+    exp2_many(x[DAYS], n, bench.room)
+    exp2_many(x[MONTHS], n, bench.room)
     per_hour, per_fast = np.float32(0.25 / (totals[HOUR] + 1.0)), np.float32(0.25 / (totals[FAST] + 1.0))
     per_day, per_slow = np.float32(0.25 / (totals[DAY_TOTAL] + 1.0)), np.float32(0.25 / (totals[SLOW] + 1.0))
     for c in range(n):
-        six_hours = days[c] * days[c] * days[c] * days[c]
-        one_hour = six_hours * six_hours * six_hours
-        one_hour *= one_hour
-        slow[c] *= months[c]
-        plays[c] *= months[c]
-        plays_hour[c] *= one_hour
-        lately[c] = one_hour * hour[c] * per_hour + six_hours * fast[c] * per_fast
-        lately[c] += days[c] * day[c] * per_day + slow[c] * per_slow
+        day = x[DAYS, c]
+        six_hours = day * day * day * day
+        hour = six_hours * six_hours * six_hours
+        hour *= hour
+        slow = x[OF_SLOW, c] * x[MONTHS, c]
+        x[OF_SLOW, c] = slow
+        x[OF_PLAYS, c] *= x[MONTHS, c]
+        x[OF_PLAYS_HOUR, c] *= hour
+        lately = hour * x[OF_HOUR, c] * per_hour + six_hours * x[OF_FAST, c] * per_fast
+        x[TREND, c] = lately + day * x[OF_DAY, c] * per_day + slow * per_slow
 
 
 @compiled
 def _compare(known: Known, bench: Bench, n: int, company: np.float32, succession: np.float32) -> None:
     """Fill what logarithms are taken of: shares, and lifts over what chance would make of ``company`` and
     ``succession``."""
-    counts, logs, totals = bench.counts, bench.logs, known.totals
-    slow, plays, plays_hour, prior = counts[OF_SLOW], counts[OF_PLAYS], counts[OF_PLAYS_HOUR], counts[PRIOR]
-    share, lately, worth, now = logs[SHARE], logs[LATELY_SHARE], logs[WORTH], logs[NOW]
-    together, after = logs[WITH], logs[NEXT]
+    x, totals = bench.columns, known.totals
     used = known.n[N_POPULAR] + 1.0
     per_slow = np.float32(1.0 / (totals[SLOW] + COUNT_PRIOR * used))
     per_play = np.float32(1.0 / (totals[PLAYS] + COUNT_PRIOR * used))
-    one, two, four = np.float32(1.0), np.float32(2.0), np.float32(4.0)
+    one, two, four, begun = np.float32(1.0), np.float32(2.0), np.float32(4.0), np.float32(COUNT_PRIOR)
     for c in range(n):
-        share[c] = (slow[c] + prior[c]) * per_slow
-        lately[c] = RECENT_SHARE * lately[c] + (one - RECENT_SHARE) * share[c]
-        worth[c] = np.divide(slow[c] + two, plays[c] + four)  # this one does not look for zeros, as "/" does
-        now[c] = one + plays_hour[c] * (one / NOW_PRIOR)
-        together[c] = lift(bench.together[c], company * share[c], CO_PRIOR)
-        after[c] = lift(
-            bench.after[c], succession * ((plays[c] + np.float32(COUNT_PRIOR)) * per_play), CO_PRIOR
-        )
+        slow, plays = x[OF_SLOW, c], x[OF_PLAYS, c]
+        share = (slow + x[PRIOR, c]) * per_slow
+        x[POPULARITY, c] = share
+        x[TREND, c] = RECENT_SHARE * x[TREND, c] + (one - RECENT_SHARE) * share
+        x[APPEAL, c] = np.divide(slow + two, plays + four)  # unlike "/" it does not look for zeros
+        x[WATCHED_NOW, c] = one + x[OF_PLAYS_HOUR, c] * (one / NOW_PRIOR)
+        x[CO_WATCH, c] = lift(x[TOGETHER, c], company * share, CO_PRIOR)
+        x[AFTER_PLAY, c] = lift(x[AFTER, c], succession * ((plays + begun) * per_play), CO_PRIOR)
+
+
+@compiled
+def _add_up(known: Known, bench: Bench, n: int) -> None:
+    """Take the logarithms, and add the terms up."""
+    x = bench.columns
+    for term in (POPULARITY, TREND, CO_WATCH, AFTER_PLAY, APPEAL, WATCHED_NOW):
+        log_many(x[term], n, bench.room)
+    for c in range(n):
+        x[TREND, c] -= x[POPULARITY, c]
+        x[SCORE, c] = 0.0
+    for term in range(TERMS):
+        weight = np.float32(known.weights[term])
+        for c in range(n):
+            x[SCORE, c] += weight * x[term, c]
 
 
 @compiled
 def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, ts: int) -> None:
-    """Fill ``terms`` and ``scores`` of the ``n`` that compete (``title_candidates.invite``). Without personal data when
-    the page is plain."""
+    """Fill the columns of the ``n`` that compete (``title_candidates.invite``): their terms and scores. Without
+    personal data when the page is plain."""
     advance_known(known, ts)
     company, succession = np.float32(0.0), np.float32(0.0)
     if not p.plain:
@@ -236,18 +240,4 @@ def score_titles(p: Fields, titles: Array, known: Known, bench: Bench, n: int, t
     _look_up(p, titles, known, bench, n, ts)
     _fade(known, bench, n)
     _compare(known, bench, n, company, succession)
-    logs, terms, scores = bench.logs, bench.terms, bench.scores
-    for kind in range(LOGS):
-        log_many(logs[kind], n, bench.room)
-    for c in range(n):
-        terms[POPULARITY, c] = logs[SHARE, c]
-        terms[TREND, c] = logs[LATELY_SHARE, c] - logs[SHARE, c]
-        terms[APPEAL, c] = logs[WORTH, c]
-        terms[WATCHED_NOW, c] = logs[NOW, c]
-        terms[CO_WATCH, c] = logs[WITH, c]
-        terms[AFTER_PLAY, c] = logs[NEXT, c]
-        scores[c] = 0.0
-    for t in range(TERMS):
-        weight, term = np.float32(known.weights[t]), terms[t]
-        for c in range(n):
-            scores[c] += weight * term[c]
+    _add_up(known, bench, n)

@@ -6,22 +6,23 @@ import numpy as np
 
 from models.compiled import compiled
 from models.factorisation import learn_pair
-from models.many_logs import exp2_many
+from models.many_logs import exp2_many, sum_many
 from models.title_logit import learn_choice
-from streams.decisions.title_candidates import (
+from streams.decisions.title_bench import (
+    CHANCE,
     RIVALS,
+    SCORE,
+    TERMS,
     TOLD,
     Bench,
-    admit,
-    age_limit,
     begin_anew,
-    invite,
     open_bench,
     place_of,
 )
+from streams.decisions.title_candidates import admit, age_limit, invite
 from streams.decisions.title_counts import give_vector
 from streams.decisions.title_known import N_LEARNED, START_WEIGHTS, WEIGHT_RANGE, Known, open_known
-from streams.decisions.title_scores import TERMS, score_titles
+from streams.decisions.title_scores import score_titles
 from streams.profiles.clock import DAY
 from streams.profiles.parameters import Array, Fields, Floats
 from streams.profiles.taste import TOP_TITLES, UNFINISHED
@@ -70,18 +71,20 @@ def rank_titles(p: Fields, titles: Array, known: Known, bench: Bench, ts: int) -
 def _take_best(bench: Bench, first: int, n: int, start: int, most: int) -> int:
     """Put the best of the candidates ``first..n-1`` into ``page[start:]``, up to a length of ``most``; returns the
     length. Equal scores keep the order in which they came to compete."""
-    page, length = bench.page, start
+    page, worth, length = bench.page, bench.worth, start
     for c in range(first, n):
-        score = bench.scores[c]
+        score = bench.columns[SCORE, c]
         if length == most:
-            if score <= bench.scores[page[length - 1]]:
+            if score <= worth[length - 1]:
                 continue
             length -= 1
         here = length
-        while here > start and score > bench.scores[page[here - 1]]:
+        while here > start and score > worth[here - 1]:
             page[here] = page[here - 1]
+            worth[here] = worth[here - 1]
             here -= 1
         page[here] = c
+        worth[here] = score
         length += 1
     return length
 
@@ -101,7 +104,7 @@ def _mix(titles: Array, bench: Bench, start: int, length: int) -> None:
     stands already costs the others of its first tag ``SAMENESS``."""
     page, worth, tags = bench.page, bench.chosen, bench.room
     for k in range(start, length):
-        worth[k] = bench.scores[page[k]]
+        worth[k] = bench.columns[SCORE, page[k]]
         tags[k] = titles[bench.slots[page[k]]].tags[0]
     for at in range(start, length - 1):
         best = at
@@ -135,16 +138,14 @@ def gain_over(p: Fields, bench: Bench, length: int, leading: int, n: int) -> flo
         if stands < 0 or k >= length or (k < leading and stands != bench.page[k]):
             return np.inf
         standing += 1
-    highest = bench.scores[0]
+    x, shares = bench.columns, bench.columns[CHANCE]
+    highest = x[SCORE, bench.page[0]]
+    for k in range(1, min(length, leading + 1)):
+        highest = max(highest, x[SCORE, bench.page[k]])
     for c in range(n):
-        highest = max(highest, bench.scores[c])
-    shares = bench.logs[0]
-    for c in range(n):
-        shares[c] = (bench.scores[c] - highest) * LOG2_E
+        x[CHANCE, c] = (x[SCORE, c] - highest) * LOG2_E
     exp2_many(shares, n, bench.room)
-    total, gain = 0.0, 0.0
-    for c in range(n):
-        total += shares[c]
+    total, gain = sum_many(shares, n), 0.0
     for k in range(standing):
         here, there = shares[bench.page[k]], shares[place_of(bench, p.top_titles[k] - 1)]
         gain += DISCOUNTS[k] * (here - there)
@@ -172,9 +173,9 @@ def explain_titles(
     for t in range(TERMS):
         mean = 0.0
         for j in range(length):
-            mean += bench.terms[t, bench.page[j]] / length
+            mean += bench.columns[t, bench.page[j]] / length
         for k in range(leading, min(told, length)):
-            part = known.weights[t] * (bench.terms[t, bench.page[k]] - mean)
+            part = known.weights[t] * (bench.columns[t, bench.page[k]] - mean)
             if abs(part) > abs(parts[k]):
                 features[k] = t
                 parts[k] = part
@@ -232,7 +233,7 @@ def decide_titles(
         if p.top_titles[k] != chosen:
             same = False
         p.top_titles[k] = chosen
-        p.top_scores[k] = bench.scores[bench.page[k]] if k < length else 0.0
+        p.top_scores[k] = bench.columns[SCORE, bench.page[k]] if k < length else 0.0
         bench.told[TOLD + k] = chosen
         bench.told_scores[k] = rounded(p.top_scores[k])
     if same:
@@ -263,15 +264,15 @@ def learn_title(
     score_titles(p, titles, known, bench, n, ts)
     better = 0
     for c in range(1, n):
-        better += bench.scores[c] > bench.scores[0]
+        better += bench.columns[SCORE, c] > bench.columns[SCORE, 0]
     if better >= min(RIVALS, n - 1):
         return False
     length = _take_best(bench, 1, n, 0, RIVALS)
     for k in range(length + 1):
         place = 0 if k == 0 else bench.page[k - 1]
-        bench.chosen[k] = bench.scores[place]
+        bench.chosen[k] = bench.columns[SCORE, place]
         for t in range(TERMS):
-            bench.choice[k, t] = bench.terms[t, place]
+            bench.choice[k, t] = bench.columns[t, place]
     learn_choice(known.weights, known.gradients, bench.choice, bench.chosen, length + 1, bench.chances)
     for t in range(TERMS):
         start = START_WEIGHTS[t]
