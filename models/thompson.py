@@ -38,6 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.compiled import compiled
+from models.many_logs import Singles, exp2_many, sum_many
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,8 +52,10 @@ and rule together err by less than 1e-5 (measured against 4,000 nodes an arm).""
 NODES = (-0.8611363115940526, -0.33998104358485626, 0.33998104358485626, 0.8611363115940526)
 NODE_WEIGHTS = (0.34785484513745385, 0.6521451548625461, 0.6521451548625461, 0.34785484513745385)
 """Gauss-Legendre on [-1, 1]."""
-TAIL = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
-TAIL_SLOPE = 0.3275911 / math.sqrt(2.0)
+ONE, HALF, NOTHING = np.float32(1.0), np.float32(0.5), np.float32(1e-37)
+BELL = np.float32(-0.5 * math.log2(math.e))
+TAIL = tuple(map(np.float32, (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)))
+TAIL_SLOPE = np.float32(0.3275911 / math.sqrt(2.0))
 """The normal tail from the density that is needed anyway, within 1.5e-7 (Abramowitz and Stegun 7.1.26)."""
 ROOT_2 = math.sqrt(2.0)
 
@@ -156,6 +159,31 @@ def forget(mean: Floats, variance: Floats, prior: Floats, precision: Floats, kep
 
 
 @compiled
+def _look_below(
+    at: Floats,
+    n: int,
+    score: float,
+    steepness: float,
+    bell: Singles,
+    below: Singles,
+    room: npt.NDArray[np.int32],
+) -> None:
+    """Fill, for each of the points ``at[:n]``, an arm's density there (but for a factor) and its distribution
+    function. Many points at once, in single precision: that takes a fifth of the time."""
+    for i in range(n):
+        z = np.float32((at[i] - score) * steepness)
+        below[i] = z
+        bell[i] = BELL * z * z
+    exp2_many(bell, n, room)
+    for i in range(n):
+        z = below[i]
+        u = np.divide(ONE, ONE + TAIL_SLOPE * abs(z))  # unlike "/" it does not look for zeros
+        tail = u * (TAIL[0] + u * (TAIL[1] + u * (TAIL[2] + u * (TAIL[3] + u * TAIL[4]))))
+        beyond = max(NOTHING, HALF * tail * bell[i])
+        below[i] = ONE - beyond if z > 0 else beyond
+
+
+@compiled
 def best_chances(scores: Floats, spreads: Floats, n: int, chances: Floats) -> None:
     """Fill ``chances[:n]``: with which chance arm a's draw from N(``scores[a]``, ``spreads[a]``²) is the
     highest of the independent draws of all ``n``; within 1e-5 (measured), and they sum to 1 exactly.
@@ -190,32 +218,31 @@ def best_chances(scores: Floats, spreads: Floats, n: int, chances: Floats) -> No
                     place -= 1
                 breaks[place] = at
                 count += 1
-    below, bells, steepness = np.empty(n), np.empty(n), np.empty(n)
-    for a in range(n):
-        steepness[a] = 1.0 / max(spreads[a], SMALLEST_SPREAD)
+    most = len(NODES) * count
+    at, left, room = np.empty(most), np.empty(most, np.float32), np.empty(most, np.int32)
+    bells, belows = np.empty((n, most), np.float32), np.empty((n, most), np.float32)
+    nodes = 0
     for k in range(count - 1):
         half = 0.5 * (breaks[k + 1] - breaks[k])
         middle = 0.5 * (breaks[k + 1] + breaks[k])
         if half <= 0.0:
             continue
-        for node in range(4):
-            t = middle + half * NODES[node]
-            product = half * NODE_WEIGHTS[node]
-            for a in range(n):
-                z = (t - scores[a]) * steepness[a]
-                bell = math.exp(-0.5 * z * z)
-                u = 1.0 / (1.0 + TAIL_SLOPE * abs(z))
-                tail = u * (TAIL[0] + u * (TAIL[1] + u * (TAIL[2] + u * (TAIL[3] + u * TAIL[4]))))
-                below[a] = 1.0 - 0.5 * tail * bell if z > 0.0 else 0.5 * tail * bell
-                bells[a] = bell
-                product *= below[a]
-            if product < 1e-300:
-                continue
-            for a in range(n):
-                chances[a] += bells[a] * product / below[a]
+        for node in range(len(NODES)):
+            at[nodes] = middle + half * NODES[node]
+            left[nodes] = half * NODE_WEIGHTS[node]
+            nodes += 1
+    for a in range(n):
+        _look_below(at, nodes, scores[a], 1.0 / max(spreads[a], SMALLEST_SPREAD), bells[a], belows[a], room)
+        for i in range(nodes):
+            left[i] *= belows[a, i]
     total = 0.0
     for a in range(n):
-        chances[a] *= steepness[a]  # the densities' common factor falls out
+        bell, below = bells[a], belows[a]
+        for i in range(nodes):
+            bell[i] = np.divide(bell[i] * left[i], below[i])
+        chances[a] = sum_many(bell, nodes) / max(
+            spreads[a], SMALLEST_SPREAD
+        )  # the densities' common factor falls out
         total += chances[a]
     for a in range(n):
         chances[a] /= total

@@ -14,7 +14,7 @@ DTYPES = (
     ("streams.profiles.moments", "MOMENT"),
     ("streams.profiles.audience_cells", "CELL"),
     ("streams.decisions.title_known", "KNOWN"),
-    ("streams.decisions.title_candidates", "BENCH"),
+    ("streams.decisions.title_bench", "BENCH"),
     ("streams.decisions.artwork", "ART"),
     ("streams.decisions.artwork_outcomes", "RESOLVED"),
     ("streams.decisions.artwork_pages", "MADE"),
