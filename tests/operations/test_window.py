@@ -88,7 +88,7 @@ def test_other_settings_differ_and_the_commands_say_how(at_work: Settings, tmp_p
     assert shown.exit_code == 0, shown.exception
     told = json.loads(shown.output)
     titles = told["surfaces"][topics.HOMEPAGE_RANKINGS]
-    assert titles["both"] > 10 and titles["differ"] > 0.5 and titles["rank_correlation"] < 1
+    assert titles["both"] > 10 and titles["differ"] > 0.3 and titles["rank_correlation"] < 1
     assert told["surfaces"][topics.CHURN_SCORES]["differ"] == 0
     assert told["measures"]["right"]["plays"]["titles"]["plays"] > 20
     table = CliRunner(env=environ).invoke(cli, asked)
