@@ -11,7 +11,6 @@ failed.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import tempfile
@@ -42,10 +41,6 @@ BUFFERED_BATCHES = 8
 """Fetched batches that wait for the agent: enough to fetch while it computes, 32,000 records at most."""
 END_GRACE_S = 1.5
 """Beyond ``shutdown_deadline_ms`` for Faust to stop its own services; after that the process ends without them."""
-COLLECT_AFTER = 5_000
-"""Objects that gather before Python looks for cycles among them. Its default (700) has it look many times a batch, at
-events and records that all go on their own; with 50,000 the buffers of old requests, which do lie in cycles, took
-more memory than the profiles."""
 FAILURE_GRACE_S = 5.0
 """A failed worker has this long to leave the group in order."""
 
@@ -255,9 +250,7 @@ def create_app(
 def run_worker(settings: Settings, build: Callable[[Settings], FlywheelApp] | None = None) -> int:
     """Run a worker in this process until SIGTERM, SIGINT or a failure; returns the exit code."""
     flywheel = (build or _real_app)(settings)
-    gc.freeze()  # what stays for ever need not be looked at again
-    gc.set_threshold(COLLECT_AFTER)
-    memory.keep_freed()
+    memory.prepare()
     worker = faust.Worker(flywheel, loglevel=settings.log_level, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     code = 0

@@ -48,7 +48,7 @@ class Settings(GatewaySettings):
     transactions."""
     checkpoint_interval_ms: int = 50
     """A checkpoint closes at most this long after the first change it holds."""
-    catch_up_interval_ms: int = 1_000
+    catch_up_interval_ms: int = 2_000
     """The same while a partition is behind by more than a fetched batch (``max_poll_records``), if longer: decisions
     are late anyway, and fewer, larger transactions, in which a profile that changed several times is written once,
     leave more of the processor for catching up. It ends with being behind."""

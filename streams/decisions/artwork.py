@@ -108,15 +108,14 @@ def own_posterior(rate: float, views: float, plays: float) -> tuple[float, float
 @compiled
 def tag_effect(art: Fields, tags: Array, context: int) -> float:
     """Log of observed over expected plays of views with these tags (mean over them), shrunk to none."""
-    effect, n = 0.0, 0
+    seen, expected, n = 1.0, 1.0, 0
     for k in range(ARTWORK_TAGS):
         if tags[k] > 0:
             t = tags[k] - 1
-            effect += math.log(
-                (art.tag_plays[t, context] + TAG_PRIOR) / (art.tag_expected[t, context] + TAG_PRIOR)
-            )
+            seen *= art.tag_plays[t, context] + TAG_PRIOR
+            expected *= art.tag_expected[t, context] + TAG_PRIOR
             n += 1
-    return effect / n if n > 0 else 0.0
+    return math.log(seen / expected) / n if n > 0 else 0.0  # one logarithm for all, it takes longest
 
 
 @compiled
