@@ -13,7 +13,9 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from aiokafka.admin import NewTopic
@@ -21,6 +23,7 @@ from aiokafka.admin import NewTopic
 from benchmarks import contenders, latency, log, recovery, report, throughput
 from benchmarks.contenders import BenchmarkError, Worker
 from benchmarks.events import ROWS, catalogs, generate
+from benchmarks.throughput import Throughput
 from streams import admin, topics
 from streams.brokers.apache_kafka import ApacheKafka
 from streams.errors import FlywheelError
@@ -32,13 +35,16 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured. ``warm`` events come before measuring ours, ``stock_warm`` before theirs.
+    """How much is measured. ``warm`` events come before measuring ours, ``stock_warm`` before theirs. Our
+    throughput is measured in ``pairs``, in turn without and with all surfaces: what else keeps the machine busy lasts
+    longer than that, and what it takes from both leaves their ratio as it is.
 
     With 600,000 events all surfaces looked better than they are: lists of neighbours fill up, titles' owners tell more,
     and what was done but not yet committed when measuring began is a larger share of it.
     """
 
     events: int = 1_500_000
+    pairs: int = 2
     profiles: int = 20_000
     warm: int = 50_000
     stock_events: int = 30_000
@@ -54,6 +60,7 @@ class Plan:
 FULL = Plan()
 TINY = Plan(
     events=60_000,
+    pairs=1,
     profiles=500,
     warm=2_000,
     stock_events=600,
@@ -73,23 +80,38 @@ def say(what: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
+async def measure_pairs(brokers: str, plan: Plan, configurations: Sequence[Settings]) -> list[Throughput]:
+    """Throughput of each of ``configurations`` over all its turns. An application of its own takes the log in at each
+    turn; that of the last is called what they say, and what is measured next goes on with its state."""
+    names = list(topics.INPUTS)
+    found: list[list[Throughput]] = [[] for _ in configurations]
+    for turn in reversed(range(plan.pairs)):
+        for wanted, turns in zip(configurations, found, strict=True):
+            settings = replace(wanted, app_id=f"{wanted.app_id}{f'-{turn}' if turn else ''}")
+            await asyncio.to_thread(admin.create_topics, settings)
+            say(f"{called(settings)}: {plan.events:,} events")
+            count = settings.partitions
+            async with log.Progress(brokers, settings.app_id) as progress:
+                with Worker(settings) as worker:
+                    done = partial(progress.committed, names, count)
+                    turns.append(await throughput.measure(worker, done, warm=plan.warm, until=plan.events))
+            say(f"{called(settings)}: {turns[-1].cpu_seconds_per_million:.1f} CPU seconds per million")
+    return [Throughput.over(turns) for turns in found]
+
+
+def called(settings: Settings) -> str:
+    """How a person is told of this configuration."""
+    return f"ours, with {settings.surfaces}" if settings.surfaces else "ours, rows and churn"
+
+
 async def measure_ours(brokers: str, plan: Plan, settings: Settings, turn: int) -> dict[str, float]:
-    """Throughput, latency, memory and recovery of the worker, in this order, on one growing state. On its
-    ``turn`` (0, 1) it first catches up with what was written for the one before."""
+    """Latency, memory and recovery of the worker, in this order, on one growing state. On its ``turn`` (0, 1) it
+    first catches up with what was written for the one before."""
     names, count = list(topics.INPUTS), settings.partitions
     figures: dict[str, float] = {}
-    what = f"ours, with {settings.surfaces}" if settings.surfaces else "ours, rows and churn"
+    what = called(settings)
     async with log.Progress(brokers, settings.app_id) as progress:
         with Worker(settings) as worker:
-            say(f"{what}: {plan.events:,} events")
-            found = await throughput.measure(
-                worker, lambda: progress.committed(names, count), warm=plan.warm, until=plan.events
-            )
-            figures |= {
-                "events_per_second": found.events_per_second,
-                "cpu_seconds_per_million": found.cpu_seconds_per_million,
-                "peak_memory_bytes": found.peak_bytes,
-            }
             written = await progress.written(names, count)
             await recovery.until_done(worker, lambda: progress.committed(names, count), written)
             say(f"{what}: event to decision at {plan.rate:,.0f} events/s")
@@ -139,6 +161,15 @@ async def measure_ours(brokers: str, plan: Plan, settings: Settings, turn: int) 
     return figures
 
 
+def speed(found: Throughput) -> dict[str, float]:
+    """The figures of a throughput."""
+    return {
+        "events_per_second": found.events_per_second,
+        "cpu_seconds_per_million": found.cpu_seconds_per_million,
+        "peak_memory_bytes": found.peak_bytes,
+    }
+
+
 async def measure_stock(brokers: str, plan: Plan) -> dict[str, float]:
     """Throughput of Faust + River. Its table writes one changelog record an event: that is its progress."""
     app_id = "stock"
@@ -172,8 +203,7 @@ async def run(brokers: str, plan: Plan, *, ours: bool = True, stock: bool = True
     settings = Settings(brokers=brokers, app_id="bench", partitions=plan.partitions, surfaces="")
     everything = replace(settings, app_id="bench-all", surfaces=",".join(SURFACES))
     say(f"writing {plan.events:,} events of {plan.profiles:,} profiles to Apache Kafka")
-    for wanted in (settings, everything):
-        await asyncio.to_thread(admin.create_topics, wanted)
+    await asyncio.to_thread(admin.create_topics, settings)
     await log.write(brokers, plan.partitions, catalogs())
     start_ms = int(time.time() * 1_000) - DAY_MS
     await log.write(
@@ -182,8 +212,9 @@ async def run(brokers: str, plan: Plan, *, ours: bool = True, stock: bool = True
     if stock:
         figures |= await measure_stock(brokers, plan)
     if ours:
-        figures |= await measure_ours(brokers, plan, settings, 0)
-        with_all = await measure_ours(brokers, plan, everything, 1)
+        few, many = await measure_pairs(brokers, plan, (settings, everything))
+        figures |= speed(few) | await measure_ours(brokers, plan, settings, 0)
+        with_all = speed(many) | await measure_ours(brokers, plan, everything, 1)
         told = {f"all_{name}": figure for name, figure in with_all.items()}
         figures |= {name: figure for name, figure in told.items() if name in report.MEANING}
         figures["surfaces_ratio"] = (
@@ -198,6 +229,7 @@ def conditions(plan: Plan) -> dict[str, object]:
     """How it was measured, for the file."""
     return {
         "events": plan.events,
+        "pairs": plan.pairs,
         "stock_events": plan.stock_events,
         "profiles": plan.profiles,
         "rows": ROWS,

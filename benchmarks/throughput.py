@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.contenders import BenchmarkError, Contender
@@ -27,6 +27,16 @@ class Throughput:
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+
+    @classmethod
+    def over(cls, turns: Sequence[Throughput]) -> Throughput:
+        """That of several turns together."""
+        return cls(
+            events=sum(turn.events for turn in turns),
+            seconds=sum(turn.seconds for turn in turns),
+            cpu_seconds=sum(turn.cpu_seconds for turn in turns),
+            peak_bytes=max(turn.peak_bytes for turn in turns),
+        )
 
     @property
     def events_per_second(self) -> float:

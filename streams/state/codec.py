@@ -75,15 +75,18 @@ def encode_profiles(
     if not len(slots):
         return [], []
     words = words_of(store.records if records is None else records)
-    room = len(slots) * (1 + words.shape[1] + (words.shape[1] + 63) // 64)
-    out = np.empty(room, np.uint64)
+    names = store.names
+    keys = [key + names[slot].encode() for slot in slots.tolist()]
+    return keys, _pack_many(words, slots)
+
+
+def _pack_many(words: Array, slots: Array, before: bytes = b"") -> list[bytes]:
+    """The records in ``slots``, each as ``pack_one`` packs it, with ``before`` in front."""
+    out = np.empty(len(slots) * (1 + words.shape[1] + (words.shape[1] + 63) // 64), np.uint64)
     ends = np.empty(len(slots), np.int64)
     used = pack(words, slots, header(slots), out, ends)
     packed = out[:used].tobytes()
-    bounds = [0, *(ends * WORD).tolist()]
-    names = store.names
-    keys = [key + names[slot].encode() for slot in slots.tolist()]
-    return keys, [packed[a:b] for a, b in itertools.pairwise(bounds)]
+    return [before + packed[a:b] for a, b in itertools.pairwise([0, *(ends * WORD).tolist()])]
 
 
 def unnamed(profile: str) -> str:
@@ -197,14 +200,15 @@ def encode_title_tastes(
     titles: Store, companion: Companion, changed: Array
 ) -> tuple[list[bytes], list[bytes]]:
     """Changelog of the titles' second records: every block with a changed one, without its zeros."""
-    keys, values = [], []
-    for block in np.unique(changed // TITLE_TASTES_PER_BLOCK).tolist():
-        start = block * TITLE_TASTES_PER_BLOCK
-        end = min(start + TITLE_TASTES_PER_BLOCK, len(titles.names))
-        words = words_of(companion.records[start:end]).reshape(1, -1)
-        keys.append(TITLE_TASTES_KEY + str(block).encode())
-        values.append(int(end - start).to_bytes(WORD, "little") + pack_one(words, block))
-    return keys, values
+    blocks = np.unique(changed // TITLE_TASTES_PER_BLOCK)
+    whole = len(titles.names) // TITLE_TASTES_PER_BLOCK
+    width = TITLE_TASTES_PER_BLOCK * companion.records.dtype.itemsize // WORD
+    words = words_of(companion.records[: whole * TITLE_TASTES_PER_BLOCK]).reshape(whole, width)
+    values = _pack_many(words, blocks[blocks < whole], TITLE_TASTES_PER_BLOCK.to_bytes(WORD, "little"))
+    if len(blocks) and blocks[-1] == whole:  # the last block is not full yet
+        rest = companion.records[whole * TITLE_TASTES_PER_BLOCK : len(titles.names)]
+        values.append(len(rest).to_bytes(WORD, "little") + pack_one(words_of(rest).reshape(1, -1), whole))
+    return [TITLE_TASTES_KEY + str(block).encode() for block in blocks.tolist()], values
 
 
 def decode_title_tastes(titles: Store, companion: Companion, value: bytes) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -37,6 +39,27 @@ def test_freed_memory_goes_back() -> None:
     assert many > 100e6
     assert kept > 100e6, "else there is nothing to show"
     assert after < 20e6
+
+
+class Knot:
+    """Refers to itself."""
+
+    def __init__(self) -> None:
+        self.self = self
+
+
+def test_what_lies_in_cycles_goes_too() -> None:
+    knot = Knot()
+    alive = weakref.ref(knot)
+    gc.collect()  # whatever else there is
+    gc.disable()
+    try:
+        del knot
+        assert alive() is not None
+        memory.give_back()
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 REQUESTS = """
