@@ -22,13 +22,15 @@ class TopicWrites:
     """Records for one topic, in order. A ``None`` value is a tombstone.
 
     ``headers`` is empty, or as long as ``keys``. ``partitions`` too: where each record goes; empty means the
-    engine's own partition number. Order holds among the records of one partition.
+    engine's own partition number. Order holds among the records of one partition. ``sent_bytes`` is what was sent
+    of them so far, in record batches.
     """
 
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
     headers: list[Headers] = field(default_factory=list)
     partitions: list[int] = field(default_factory=list)
+    sent_bytes: int = 0
 
 
 @dataclass(slots=True)

@@ -108,6 +108,7 @@ async def send(
                 batch = RecordBatchBuilder(BATCH_BYTES, 0, is_transactional=transactional)
                 index = batch.fill(records, index, timestamp_ms)
                 batch.close()
+                writes.topics[topic].sent_bytes += batch.size()
                 deliveries.append(await producer.send_batch(batch, topic, partition=number))
             for delivery in deliveries:
                 await delivery

@@ -92,7 +92,7 @@ FAULTS = Metric(
 )
 WRITTEN = Metric("flywheel_written_records_total", "counter", "Records committed, by topic.", ("topic",))
 WRITTEN_BYTES = Metric(
-    "flywheel_written_bytes_total", "counter", "Key and value bytes committed, by topic.", ("topic",)
+    "flywheel_written_bytes_total", "counter", "Bytes of the record batches committed, by topic.", ("topic",)
 )
 
 # --- position, checkpoint, recovery -----------------------------------------------------------------------

@@ -107,7 +107,7 @@ class Observations(Observer):
         self.instruments.observe(c.CHECKPOINT_RECORDS, records)
         for topic, sent in writes.topics.items():
             self.instruments.add(c.WRITTEN, len(sent.keys), topic)
-            self.instruments.add(c.WRITTEN_BYTES, _size(sent.keys) + _size(sent.values), topic)
+            self.instruments.add(c.WRITTEN_BYTES, sent.sent_bytes, topic)
         now_ms = self._clock() * 1_000
         for surface, stamps in writes.stamps.items():
             # Clocks of broker and worker may differ by a little: no latency below zero.
@@ -254,10 +254,3 @@ class Observations(Observer):
     def _show_assignment(self) -> None:
         self.instruments.set(c.ASSIGNED, len(self._assigned))
         self.instruments.set(c.RECOVERING, len(self._assigned - self._recovered))
-
-
-def _size(parts: list[bytes | None]) -> int:
-    try:
-        return sum(map(len, parts))  # type: ignore[arg-type]  # the usual case, at a third of the time
-    except TypeError:  # there is a tombstone
-        return sum(len(part) for part in parts if part is not None)

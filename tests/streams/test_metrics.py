@@ -201,12 +201,12 @@ def test_latency_is_from_the_record_to_its_commit(scene: Scene) -> None:
 
 def test_written_records_and_bytes(scene: Scene) -> None:
     scene.checkpoint(
-        row_order=TopicWrites(keys=[b"p1", b"p2"], values=[b"12345", None]),
-        flywheel_state=TopicWrites(keys=[b"p1"], values=[b"123"]),
+        row_order=TopicWrites(keys=[b"p1", b"p2"], values=[b"12345", None], sent_bytes=90),
+        flywheel_state=TopicWrites(keys=[b"p1"], values=[b"123"], sent_bytes=80),
     )
     assert scene.value(c.WRITTEN, "row-order") == 2
-    assert scene.value(c.WRITTEN_BYTES, "row-order") == 9
-    assert scene.value(c.WRITTEN_BYTES, "flywheel-state") == 5
+    assert scene.value(c.WRITTEN_BYTES, "row-order") == 90
+    assert scene.value(c.WRITTEN_BYTES, "flywheel-state") == 80
 
 
 def test_partitions_that_recover_side_by_side_take_their_time_once(scene: Scene) -> None:
